@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Arenas: user memory whose pages can be given away.
+ *
+ * A module can't safely take an anonymous page from a process, but it can take
+ * back a page that it mapped itself: unmap_mapping_range() removes it from every
+ * process at once, and when nobody has it pinned it is ours alone.
+ */
+#include <linux/file.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/pagemap.h>
+#include <linux/slab.h>
+#include <linux/xarray.h>
+
+#include "arena.h"
+#include "file.h"
+#include "stats.h"
+
+/**
+ * struct pp_arena - memory to map and to give away
+ * @lock: held while a page is put in place and while one is taken back, so that
+ *	nobody can map a page that is being taken.  Taken inside mmap_lock and
+ *	inside a ring's lock.
+ * @folios: the pages that exist, by their index
+ * @pages: how long it is
+ * @user: whose limit @pages counts against
+ */
+struct pp_arena {
+	struct mutex lock;	/* see above */
+	struct xarray folios;
+	unsigned long pages;
+	struct user_struct *user;
+};
+
+static vm_fault_t pp_arena_fault(struct vm_fault *vmf)
+{
+	struct pp_arena *arena = file_inode(vmf->vma->vm_file)->i_private;
+	vm_fault_t ret = VM_FAULT_OOM;
+	struct folio *folio;
+
+	if (vmf->pgoff >= arena->pages)
+		return VM_FAULT_SIGBUS;
+
+	mutex_lock(&arena->lock);
+	folio = xa_load(&arena->folios, vmf->pgoff);
+	if (!folio) {
+		folio = folio_alloc(GFP_KERNEL_ACCOUNT | __GFP_ZERO, 0);
+		if (!folio)
+			goto out_unlock;
+		if (xa_err(xa_store(&arena->folios, vmf->pgoff, folio,
+				    GFP_KERNEL_ACCOUNT))) {
+			folio_put(folio);
+			goto out_unlock;
+		}
+	}
+	/* Until the core has mapped it, this reference keeps it from being taken. */
+	folio_get(folio);
+	vmf->page = folio_page(folio, 0);
+	ret = 0;
+out_unlock:
+	mutex_unlock(&arena->lock);
+	return ret;
+}
+
+static const struct vm_operations_struct pp_arena_vm_ops = {
+	.fault	= pp_arena_fault,
+};
+
+static int pp_arena_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct pp_arena *arena = file_inode(file)->i_private;
+
+	if (!(vma->vm_flags & VM_SHARED))
+		return -EINVAL;
+	if (vma->vm_pgoff > arena->pages ||
+	    vma_pages(vma) > arena->pages - vma->vm_pgoff)
+		return -ENXIO;
+	/* The pages have no address_space: no copy at fork, no growing. */
+	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTCOPY | VM_MIXEDMAP);
+	vma->vm_ops = &pp_arena_vm_ops;
+	return 0;
+}
+
+static const struct file_operations pp_arena_fops = {
+	.owner	= THIS_MODULE,
+	.mmap	= pp_arena_mmap,
+};
+
+/**
+ * pp_arena_create() - Make an arena.
+ * @length: in bytes
+ *
+ * Return: a file to map it with, or an ERR_PTR() as struct privpipe_arena says.
+ */
+struct file *pp_arena_create(u64 length)
+{
+	struct user_struct *user = current_user();
+	struct pp_arena *arena;
+	int ret;
+
+	if (!length || length > 1U << 31)
+		return ERR_PTR(-EINVAL);
+
+	arena = kzalloc(sizeof(*arena), GFP_KERNEL_ACCOUNT);
+	if (!arena)
+		return ERR_PTR(-ENOMEM);
+	mutex_init(&arena->lock);
+	xa_init(&arena->folios);
+	arena->pages = DIV_ROUND_UP(length, PAGE_SIZE);
+	ret = pp_user_charge(user, arena->pages);
+	if (ret) {
+		kfree(arena);
+		return ERR_PTR(ret);
+	}
+	arena->user = get_uid(user);
+	return pp_file_create("privpipe-arena", S_IFREG, O_RDWR, &pp_arena_fops,
+			      arena);
+}
+
+/**
+ * pp_arena_destroy() - Free an arena that is mapped nowhere any more.
+ * @arena: the arena
+ */
+void pp_arena_destroy(struct pp_arena *arena)
+{
+	struct folio *folio;
+	unsigned long index;
+
+	xa_for_each(&arena->folios, index, folio)
+		folio_put(folio);
+	xa_destroy(&arena->folios);
+	pp_user_uncharge(arena->user, arena->pages);
+	free_uid(arena->user);
+	kfree(arena);
+}
+
+/*
+ * Take a page out, if it is there and nobody else uses it.  The page is mapped
+ * nowhere when this is called; while the arena is locked nobody can map it.
+ */
+static struct folio *pp_arena_take(struct pp_arena *arena, pgoff_t index)
+{
+	struct folio *folio = xa_load(&arena->folios, index);
+
+	if (!folio)
+		return NULL;
+	if (folio_ref_count(folio) != 1) {
+		pp_count(PP_refused_busy_pages, 1);
+		return NULL;
+	}
+	xa_erase(&arena->folios, index);
+	/* The core marks it dirty at a write fault; that means nothing here. */
+	folio_clear_dirty(folio);
+	return folio;
+}
+
+/* Move whole pages from @index on, until one can't be taken. */
+static size_t pp_arena_move(struct pp_ring *ring, struct file *file,
+			    pgoff_t index, unsigned long pages)
+{
+	struct pp_arena *arena = file_inode(file)->i_private;
+	unsigned long i;
+
+	mutex_lock(&arena->lock);
+	unmap_mapping_range(file->f_mapping, (loff_t)index << PAGE_SHIFT,
+			    (loff_t)pages << PAGE_SHIFT, 1);
+	for (i = 0; i < pages; i++) {
+		struct pp_slot slot = {
+			.len = PAGE_SIZE,
+			.flags = PP_SLOT_FOREIGN,
+		};
+
+		slot.folio = pp_arena_take(arena, index + i);
+		if (!slot.folio)
+			break;
+		pp_ring_push(ring, &slot);
+	}
+	mutex_unlock(&arena->lock);
+
+	ring->taken += i << PAGE_SHIFT;
+	pp_count(PP_gift_taken, i << PAGE_SHIFT);
+	pp_count(PP_gift_taken_pages, i);
+	return i << PAGE_SHIFT;
+}
+
+/**
+ * pp_arena_gift() - Move pages of the caller's arena into a pipe.
+ * @ring: the pipe, locked, with room for a page
+ * @addr: where the memory begins
+ * @len: how long it is, in bytes, not 0
+ *
+ * Return: bytes moved, in whole pages; or minus the bytes at @addr, at most
+ * @len, that have to be copied because they are no arena, no whole page, or
+ * the page is pinned by somebody or was never written.
+ */
+ssize_t pp_arena_gift(struct pp_ring *ring, unsigned long addr, size_t len)
+{
+	struct file *file = NULL;
+	struct vm_area_struct *vma;
+	size_t head = PAGE_SIZE - offset_in_page(addr);
+	unsigned long pages = 0;
+	pgoff_t index = 0;
+	size_t done = 0;
+
+	mmap_read_lock(current->mm);
+	vma = vma_lookup(current->mm, addr);
+	if (vma && vma->vm_ops == &pp_arena_vm_ops) {
+		file = get_file(vma->vm_file);
+		index = linear_page_index(vma, addr);
+		pages = min(len, vma->vm_end - addr) >> PAGE_SHIFT;
+	}
+	mmap_read_unlock(current->mm);
+
+	if (!file)
+		return -(ssize_t)len;
+	if (!offset_in_page(addr) && pages)
+		done = pp_arena_move(ring, file, index,
+				     min_t(unsigned long, pages, pp_ring_room(ring)));
+	fput(file);
+	return done ?: -(ssize_t)min(len, head);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef PRIVPIPE_DEVICE_H
+#define PRIVPIPE_DEVICE_H
+
+#include <linux/fs.h>
+
+#include "arena.h"
+#include "page.h"
+
+struct io_uring_cmd;
+
+/* How many folios a sendfile keeps while it runs. */
+#define PP_DEVICE_FOLIOS	4
+
+long pp_command(struct file *file, unsigned int cmd, void __user *uarg,
+		bool nowait);
+struct pp_cache *pp_device_cache(struct file *file);
+
+int pp_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags);
+
+#endif /* PRIVPIPE_DEVICE_H */

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Private folios: allocating, recycling and filling them.
+ *
+ * Folios are large because one copy into a large folio that is still in the
+ * CPU's cache costs no more than handing over somebody else's pages one by one.
+ */
+#include <kunit/static_stub.h>
+#include <linux/highmem.h>
+#include <linux/moduleparam.h>
+#include <linux/sched.h>
+
+#include "page.h"
+#include "stats.h"
+
+unsigned int pp_folio_order = 4;
+module_param_named(folio_order, pp_folio_order, uint, 0644);
+MODULE_PARM_DESC(folio_order,
+		 "largest folio for copies, as a power of two in pages (0 to 9)");
+
+static bool pp_debug = IS_ENABLED(CONFIG_PRIVPIPE_DEBUG);
+module_param_named(debug, pp_debug, bool, 0644);
+MODULE_PARM_DESC(debug, "check every folio that enters or leaves a pipe");
+
+/**
+ * pp_cache_init() - Make an empty cache.
+ * @cache: the cache
+ */
+void pp_cache_init(struct pp_cache *cache)
+{
+	memset(cache, 0, sizeof(*cache));
+	spin_lock_init(&cache->lock);
+	INIT_LIST_HEAD(&cache->folios);
+}
+
+/* Remove a folio; the caller holds the lock and gets the cache's reference. */
+static void pp_cache_remove(struct pp_cache *cache, struct folio *folio)
+{
+	list_del(&folio->lru);
+	cache->nr--;
+	cache->pages -= folio_nr_pages(folio);
+}
+
+/**
+ * pp_cache_trim() - Give memory back.
+ * @cache: the cache
+ * @allowance: how many pages it may keep
+ */
+void pp_cache_trim(struct pp_cache *cache, unsigned int allowance)
+{
+	/* Unlocked: a stale value only makes the next call do the work. */
+	while (READ_ONCE(cache->pages) > allowance) {
+		struct folio *folio = NULL;
+
+		spin_lock(&cache->lock);
+		if (cache->pages > allowance) {
+			folio = list_last_entry(&cache->folios, struct folio, lru);
+			pp_cache_remove(cache, folio);
+		}
+		spin_unlock(&cache->lock);
+		if (folio)
+			folio_put(folio);
+	}
+}
+
+static struct folio *pp_cache_get(struct pp_cache *cache, unsigned int order)
+{
+	struct folio *folio, *found = NULL;
+
+	if (!READ_ONCE(cache->nr))
+		return NULL;
+
+	spin_lock(&cache->lock);
+	/* The last one in is the one that is still in the CPU's cache. */
+	list_for_each_entry(folio, &cache->folios, lru) {
+		if (folio_order(folio) == order && folio_ref_count(folio) == 1) {
+			pp_cache_remove(cache, folio);
+			found = folio;
+			break;
+		}
+	}
+	spin_unlock(&cache->lock);
+	return found;
+}
+
+/**
+ * pp_folio_alloc() - Get a private folio.
+ * @cache: where to look first
+ * @pages: how many pages can be used, at least 1
+ *
+ * The folio has at most @pages pages, and as many of them as a power of two
+ * and the memory allow.  Its content is undefined.  It is charged to the memory
+ * cgroup of the current task.
+ *
+ * Context: may sleep.
+ * Return: a folio with one reference, the caller's, or NULL.
+ */
+struct folio *pp_folio_alloc(struct pp_cache *cache, unsigned int pages)
+{
+	unsigned int order = ilog2(min(pages, pp_folio_max_pages()));
+	struct folio *folio;
+
+	KUNIT_STATIC_STUB_REDIRECT(pp_folio_alloc, cache, pages);
+
+	folio = pp_cache_get(cache, order);
+	if (folio) {
+		pp_count(PP_folios_recycled, 1);
+		return folio;
+	}
+
+	pp_count(PP_folios_allocated, 1);
+	for (; order; order--) {
+		/* Smaller folios do as well, so do not reclaim for large ones. */
+		folio = folio_alloc((GFP_KERNEL_ACCOUNT & ~__GFP_DIRECT_RECLAIM) |
+				    __GFP_NOWARN, order);
+		if (folio)
+			return folio;
+		pp_count(PP_folios_smaller, 1);
+	}
+	return folio_alloc(GFP_KERNEL_ACCOUNT | __GFP_NOWARN, 0);
+}
+
+/**
+ * pp_folio_free() - Be done with a folio from pp_folio_alloc().
+ * @cache: where to keep it for the next one
+ * @folio: the folio; the caller's reference is consumed
+ * @allowance: how many pages @cache may keep, this folio included
+ *
+ * Others may still hold references, such as a socket that has yet to send it:
+ * the folio is used again when they are gone.
+ */
+void pp_folio_free(struct pp_cache *cache, struct folio *folio,
+		   unsigned int allowance)
+{
+	unsigned int pages = folio_nr_pages(folio);
+
+	spin_lock(&cache->lock);
+	if (cache->nr < PP_CACHE_FOLIOS && cache->pages + pages <= allowance) {
+		list_add(&folio->lru, &cache->folios);
+		cache->nr++;
+		cache->pages += pages;
+		folio = NULL;
+	}
+	spin_unlock(&cache->lock);
+	if (folio)
+		folio_put(folio);
+}
+
+/**
+ * pp_stage_alloc() - Add empty folios to a stage.
+ * @cache: where to look for folios first
+ * @stage: the stage; the slots added have their lengths set as if filled
+ * @offset: where in the first page the bytes shall begin, less than PAGE_SIZE
+ * @len: how many bytes there will be, not 0
+ *
+ * The slots together count for as many pages as @len bytes at @offset touch.
+ * Fewer than @len bytes get room when the stage is full or memory is short.
+ *
+ * Context: may sleep.
+ * Return: 0, or -ENOMEM when nothing was added.
+ */
+int pp_stage_alloc(struct pp_cache *cache, struct pp_stage *stage,
+		   size_t offset, size_t len)
+{
+	unsigned int first = stage->nr;
+
+	while (len && stage->nr < PP_STAGE_SLOTS) {
+		unsigned int pages = min_t(size_t, 1U << PP_MAX_ORDER,
+					   DIV_ROUND_UP(offset + len, PAGE_SIZE));
+		struct pp_slot *slot = &stage->slots[stage->nr];
+		struct folio *folio = pp_folio_alloc(cache, pages);
+
+		if (!folio)
+			return stage->nr == first ? -ENOMEM : 0;
+		slot->folio = folio;
+		slot->offset = offset;
+		slot->len = min_t(size_t, len, folio_size(folio) - offset);
+		slot->flags = 0;
+		len -= slot->len;
+		offset = 0;
+		stage->nr++;
+	}
+	return 0;
+}
+
+/**
+ * pp_stage_bytes() - How many bytes a stage holds.
+ * @stage: the stage
+ *
+ * Return: bytes.
+ */
+size_t pp_stage_bytes(const struct pp_stage *stage)
+{
+	size_t sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < stage->nr; i++)
+		sum += stage->slots[i].len;
+	return sum;
+}
+
+/**
+ * pp_stage_cut() - Keep the beginning of a stage, free the rest.
+ * @cache: where the folios go that hold nothing of it
+ * @stage: the stage
+ * @len: how many bytes to keep, 0 for none
+ */
+void pp_stage_cut(struct pp_cache *cache, struct pp_stage *stage, size_t len)
+{
+	unsigned int i, nr = 0;
+
+	for (i = 0; i < stage->nr; i++) {
+		struct pp_slot *slot = &stage->slots[i];
+
+		if (len) {
+			slot->len = min_t(size_t, slot->len, len);
+			len -= slot->len;
+			nr = i + 1;
+		} else if (slot->flags & PP_SLOT_FOREIGN) {
+			folio_put(slot->folio);
+		} else {
+			/* Never filled: keep one for the next call. */
+			pp_folio_free(cache, slot->folio, pp_folio_max_pages());
+		}
+	}
+	stage->nr = nr;
+}
+
+/**
+ * pp_copy_folio() - Copy bytes from folio to folio.
+ * @to: the private folio to copy into
+ * @to_offset: where, in bytes
+ * @from: the folio to copy from
+ * @from_offset: where, in bytes
+ * @len: how many bytes
+ */
+void pp_copy_folio(struct folio *to, size_t to_offset, struct folio *from,
+		   size_t from_offset, size_t len)
+{
+	while (len) {
+		size_t n = min3(len, PAGE_SIZE - offset_in_page(to_offset),
+				PAGE_SIZE - offset_in_page(from_offset));
+
+		memcpy_page(folio_page(to, to_offset / PAGE_SIZE),
+			    offset_in_page(to_offset),
+			    folio_page(from, from_offset / PAGE_SIZE),
+			    offset_in_page(from_offset), n);
+		to_offset += n;
+		from_offset += n;
+		len -= n;
+	}
+}
+
+/**
+ * pp_assert_private() - Check that a folio is the pipe's alone, when debugging.
+ * @slot: a slot about to enter or to leave a ring
+ *
+ * Reclaim and compaction may refer to a folio that is on the LRU for a moment,
+ * and a socket to one that was handed over in part.
+ */
+void pp_assert_private(const struct pp_slot *slot)
+{
+	int tries;
+
+	if (!READ_ONCE(pp_debug))
+		return;
+
+	WARN_ON_ONCE(!slot->len);
+	WARN_ON_ONCE(slot->offset + slot->len > folio_size(slot->folio));
+	WARN_ON_ONCE(slot->folio->mapping);
+	WARN_ON_ONCE(folio_mapped(slot->folio));
+	if (slot->flags & (PP_SLOT_SHARED | PP_SLOT_FOREIGN))
+		return;
+	/* Somebody may look the page up by a stale pointer, and let go again. */
+	for (tries = 0; folio_ref_count(slot->folio) != 1; tries++) {
+		if (WARN_ON_ONCE(tries == 1000))
+			break;
+		cpu_relax();
+	}
+}

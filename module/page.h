@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef PRIVPIPE_PAGE_H
+#define PRIVPIPE_PAGE_H
+
+#include <linux/bvec.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/spinlock.h>
+
+/* No folio larger than this enters a pipe: struct pp_slot counts in 24 bits. */
+#define PP_MAX_ORDER	MIN(9, 23 - PAGE_SHIFT)
+
+/* How many folios a cache keeps at the most: what a pipe of 1 MiB holds. */
+#define PP_CACHE_FOLIOS	16
+
+/**
+ * struct pp_cache - private folios that were used and will be used again
+ * @lock: protects the rest; taken with nothing else inside
+ * @nr: how many there are
+ * @pages: how many pages they have together
+ * @folios: linked by their lru, the latest first, each with the cache's
+ *	reference; one that went to a socket has the socket's references too,
+ *	until the peer has it
+ */
+struct pp_cache {
+	spinlock_t lock;	/* see above */
+	unsigned int nr;
+	unsigned int pages;
+	struct list_head folios;
+};
+
+#define PP_SLOT_MERGE	0x01	/* a write may add to the last page */
+#define PP_SLOT_PACKET	0x02	/* one read takes it all */
+#define PP_SLOT_SHARED	0x04	/* a socket holds an earlier part of the folio */
+#define PP_SLOT_FOREIGN	0x08	/* not from pp_folio_alloc(): never recycled */
+
+/**
+ * struct pp_slot - bytes in a folio that the slot has the only reference to
+ * @folio: the folio
+ * @offset: where in @folio they begin, in bytes
+ * @len: how many, in bytes; never 0
+ * @flags: PP_SLOT_*
+ */
+struct pp_slot {
+	struct folio *folio;
+	u32 offset;
+	u32 len : 24;
+	u32 flags : 8;
+};
+
+/* How many slots are staged on the stack at a time. */
+#define PP_STAGE_SLOTS	16
+
+/**
+ * struct pp_stage - slots on their way into a ring
+ * @nr: how many are in use
+ * @slots: the slots; the stage owns the folios
+ */
+struct pp_stage {
+	unsigned int nr;
+	struct pp_slot slots[PP_STAGE_SLOTS];
+};
+
+/**
+ * pp_slot_pages() - How many pages a slot counts for.
+ * @slot: the slot
+ *
+ * As in an ordinary pipe, a page counts until its last byte was read.
+ *
+ * Return: pages that the bytes of @slot touch.
+ */
+static inline unsigned int pp_slot_pages(const struct pp_slot *slot)
+{
+	return DIV_ROUND_UP(offset_in_page(slot->offset) + slot->len, PAGE_SIZE);
+}
+
+extern unsigned int pp_folio_order;
+
+/**
+ * pp_folio_max_pages() - The size of the folios that long copies go to.
+ *
+ * Return: pages, a power of two.
+ */
+static inline unsigned int pp_folio_max_pages(void)
+{
+	return 1U << min_t(unsigned int, READ_ONCE(pp_folio_order), PP_MAX_ORDER);
+}
+
+void pp_cache_init(struct pp_cache *cache);
+void pp_cache_trim(struct pp_cache *cache, unsigned int allowance);
+struct folio *pp_folio_alloc(struct pp_cache *cache, unsigned int pages);
+void pp_folio_free(struct pp_cache *cache, struct folio *folio,
+		   unsigned int allowance);
+
+int pp_stage_alloc(struct pp_cache *cache, struct pp_stage *stage,
+		   size_t offset, size_t len);
+void pp_stage_cut(struct pp_cache *cache, struct pp_stage *stage, size_t len);
+size_t pp_stage_bytes(const struct pp_stage *stage);
+void pp_copy_folio(struct folio *to, size_t to_offset, struct folio *from,
+		   size_t from_offset, size_t len);
+
+void pp_assert_private(const struct pp_slot *slot);
+
+#endif /* PRIVPIPE_PAGE_H */

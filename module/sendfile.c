@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * sendfile: from a file to anything, without a pipe in between.
+ */
+#include <linux/file.h>
+#include <linux/fsnotify.h>
+#include <linux/net.h>
+#include <linux/slab.h>
+#include <linux/splice.h>
+#include <linux/uaccess.h>
+
+#include <linux/privpipe.h>
+
+#include "device.h"
+#include "file.h"
+#include "sendfile.h"
+#include "splice.h"
+#include "stats.h"
+#include "steal.h"
+
+/* How many pages go to the socket in one message by PRIVPIPE_F_DIRECT. */
+#define PP_DIRECT_PAGES		256
+
+/**
+ * struct pp_sending - one sendfile
+ * @in: where from
+ * @pos: where in it, in bytes; what was sent lies before it
+ * @out: where to
+ * @out_pos: where in it, in bytes
+ * @cache: folios to copy through
+ * @allowance: how many pages @cache may keep
+ * @cut: the target took less than it was given
+ */
+struct pp_sending {
+	struct file *in;
+	loff_t pos;
+	struct file *out;
+	loff_t out_pos;
+	struct pp_cache *cache;
+	unsigned int allowance;
+	bool cut;
+};
+
+/* Send all of @len bytes, or as much as goes. */
+static ssize_t pp_send_all(struct pp_sending *s, struct bio_vec *bvec,
+			   unsigned int nr, size_t len, bool more)
+{
+	ssize_t ret = 0, done = 0;
+
+	while (done < len) {
+		if (signal_pending(current)) {
+			ret = -ERESTARTSYS;
+			break;
+		}
+		ret = pp_send_bvec(s->out, &s->out_pos, bvec, nr, len - done, more);
+		if (ret <= 0)
+			break;
+		done += ret;
+		/* Step over what has gone. */
+		while (ret && ret >= bvec->bv_len) {
+			ret -= bvec->bv_len;
+			bvec++;
+			nr--;
+		}
+		if (ret) {
+			bvec->bv_offset += ret;
+			bvec->bv_len -= ret;
+		}
+	}
+	s->pos += done;
+	s->cut = done < len;
+	return done ?: ret;
+}
+
+/* Copy a piece into private folios and send them; 0 at the end of the file. */
+static ssize_t pp_send_copy(struct pp_sending *s, size_t len)
+{
+	size_t piece = min_t(size_t, len, pp_folio_max_pages() * PAGE_SIZE);
+	struct bio_vec bvec[PP_STAGE_SLOTS];
+	struct pp_stage stage;
+	loff_t pos = s->pos;
+	ssize_t ret, got;
+	unsigned int i;
+
+	stage.nr = 0;
+	ret = pp_stage_alloc(s->cache, &stage, 0, pp_read_hint(s->in, pos, piece));
+	if (ret)
+		return ret;
+	got = pp_read_stage(s->in, &pos, &stage, 0);
+	ret = got;
+	pp_stage_cut(s->cache, &stage, max_t(ssize_t, got, 0));
+	for (i = 0; i < stage.nr; i++)
+		bvec_set_folio(&bvec[i], stage.slots[i].folio, stage.slots[i].len,
+			       stage.slots[i].offset);
+	if (got > 0) {
+		ret = pp_send_all(s, bvec, stage.nr, got, got < len);
+		if (ret > 0)
+			pp_count(PP_sendfile_copied, ret);
+		/* How far that was is the file's to say: /dev/zero stays put. */
+		if (!s->cut)
+			s->pos = pos;
+	}
+	for (i = 0; i < stage.nr; i++)
+		pp_folio_free(s->cache, stage.slots[i].folio, s->allowance);
+	return ret;
+}
+
+/* Send pages of the page cache as they are; 0 at the end of the file. */
+static ssize_t pp_send_shared(struct pp_sending *s, struct pipe_inode_info *scratch,
+			      struct bio_vec *bvec, size_t len)
+{
+	loff_t pos = s->pos;
+	unsigned int i, nr = 0;
+	ssize_t ret, got = 0;
+
+	ret = vfs_splice_read(s->in, &pos, scratch, len, 0);
+	if (ret <= 0)
+		return ret;
+	for (i = scratch->tail; i != scratch->head; i++) {
+		struct pipe_buffer *buf = &scratch->bufs[i & (scratch->ring_size - 1)];
+
+		ret = pipe_buf_confirm(scratch, buf);
+		if (ret)
+			break;
+		bvec_set_page(&bvec[nr++], buf->page, buf->len, buf->offset);
+		got += buf->len;
+	}
+	/* A truncated page ends the file here. */
+	if (ret == -ENODATA)
+		ret = 0;
+	if (got) {
+		ret = pp_send_all(s, bvec, nr, got, got < len);
+		if (ret > 0)
+			pp_count(PP_socket_shared, ret);
+	}
+	pp_scratch_drop(scratch);
+	return ret;
+}
+
+static ssize_t pp_send_direct(struct pp_sending *s, size_t len)
+{
+	size_t pages = DIV_ROUND_UP(offset_in_page(s->pos) + len, PAGE_SIZE);
+	struct pipe_inode_info *scratch;
+	struct bio_vec *bvec;
+	ssize_t ret = -ENOMEM, done = 0;
+
+	scratch = pp_scratch_alloc(min_t(size_t, pages, PP_DIRECT_PAGES));
+	bvec = scratch ? kvmalloc_array(scratch->ring_size, sizeof(*bvec),
+					GFP_KERNEL) : NULL;
+	while (scratch && bvec && done < len) {
+		ret = pp_send_shared(s, scratch, bvec, len - done);
+		if (ret <= 0)
+			break;
+		done += ret;
+		if (s->cut)
+			break;
+	}
+	kvfree(bvec);
+	pp_scratch_free(scratch);
+	return done ?: ret;
+}
+
+/* From a file to a file or socket. */
+static ssize_t pp_send_file(struct pp_sending *s, size_t len, bool direct)
+{
+	ssize_t ret = 0, done = 0;
+
+	if (s->out->f_flags & O_APPEND || !(s->in->f_mode & FMODE_LSEEK))
+		return -EINVAL;
+	if (!pp_spliceable(s->in) ||
+	    !s->out->f_op->splice_write || !s->out->f_op->write_iter)
+		return -EINVAL;
+
+	if (direct) {
+		ret = pp_send_direct(s, len);
+		done = max_t(ssize_t, ret, 0);
+	} else {
+		while (done < len) {
+			ret = pp_send_copy(s, len - done);
+			if (ret <= 0)
+				break;
+			done += ret;
+			if (s->cut)
+				break;
+		}
+	}
+	/* The file ended early: what was held back for more must go. */
+	if (done > 0 && done < len && !s->cut && s->out->f_op->splice_eof)
+		s->out->f_op->splice_eof(s->out);
+	return done ?: ret;
+}
+
+/* From a file to an ordinary pipe: one pass, as splice does it. */
+static ssize_t pp_send_stock(struct pp_sending *s, struct pipe_inode_info *pipe,
+			     size_t len)
+{
+	ssize_t ret;
+
+	pipe_lock(pipe);
+	ret = pp_stock_wait_room(pipe, s->out->f_flags & O_NONBLOCK);
+	if (!ret && !pp_spliceable(s->in))
+		ret = -EINVAL;
+	if (!ret && len)
+		ret = copy_splice_read(s->in, &s->pos, pipe, len, 0);
+	pipe_unlock(pipe);
+	if (ret > 0) {
+		pp_count(PP_sendfile_copied, ret);
+		pp_stock_wake_readers(pipe);
+	}
+	return ret;
+}
+
+static ssize_t pp_send(struct pp_sending *s, size_t len, bool direct)
+{
+	struct pipe_inode_info *pipe = pp_stock_pipe(s->out);
+	struct pp_ring *ring = pp_ring_of(s->out);
+	ssize_t ret;
+
+	if (direct && !sock_from_file(s->out))
+		return -EINVAL;
+	if (pipe)
+		return pp_send_stock(s, pipe, len);
+	if (ring)
+		return pp_fill_file(ring, s->in, &s->pos, len, 0,
+				    PRIVPIPE_POLICY_DEFAULT,
+				    s->out->f_flags & O_NONBLOCK);
+	ret = rw_verify_area(WRITE, s->out, &s->out_pos, len);
+	return ret < 0 ? ret : pp_send_file(s, len, direct);
+}
+
+/* The checks of sendfile(2), in its order; then the transfer. */
+static ssize_t pp_sendfile_files(struct pp_sending *s, struct fd in, struct fd out,
+				 bool has_off, u64 count, bool direct)
+{
+	loff_t max;
+	ssize_t ret;
+
+	s->in = fd_file(in);
+	s->out = fd_file(out);
+	if (!s->in || !(s->in->f_mode & FMODE_READ))
+		return -EBADF;
+	if (has_off && !(s->in->f_mode & FMODE_PREAD))
+		return -ESPIPE;
+	if (!has_off)
+		s->pos = s->in->f_pos;
+	if (count > SIZE_MAX)
+		return -EINVAL;
+	ret = rw_verify_area(READ, s->in, &s->pos, count);
+	if (ret < 0)
+		return ret;
+	count = min_t(u64, count, MAX_RW_COUNT);
+	if (!s->out || !(s->out->f_mode & FMODE_WRITE))
+		return -EBADF;
+
+	max = min(file_inode(s->in)->i_sb->s_maxbytes,
+		  file_inode(s->out)->i_sb->s_maxbytes);
+	if (s->pos + (loff_t)count > max) {
+		if (s->pos >= max)
+			return -EOVERFLOW;
+		count = max - s->pos;
+	}
+	s->out_pos = s->out->f_pos;
+	return pp_send(s, count, direct);
+}
+
+/**
+ * pp_sendfile() - PRIVPIPE_SENDFILE.
+ * @called_on: /dev/privpipe or an end of a private pipe, whose cache is used
+ * @arg: the arguments
+ * @nowait: don't wait; as the files might, don't even try
+ *
+ * Return: bytes, or an error as struct privpipe_sendfile says.
+ */
+long pp_sendfile(struct file *called_on, struct privpipe_sendfile *arg,
+		 bool nowait)
+{
+	struct pp_ring *ring = pp_ring_of(called_on);
+	struct pp_sending s = {
+		.cache = pp_device_cache(called_on),
+		.allowance = PP_DEVICE_FOLIOS * pp_folio_max_pages(),
+	};
+	ssize_t ret;
+
+	if (arg->flags & ~PRIVPIPE_F_DIRECT)
+		return -EINVAL;
+	if (nowait)
+		return -EAGAIN;
+	if (arg->off && copy_from_user(&s.pos, u64_to_user_ptr(arg->off),
+				       sizeof(s.pos)))
+		return -EFAULT;
+
+	CLASS(fd, in)(arg->fd_in);
+	CLASS(fd, out)(arg->fd_out);
+	ret = pp_sendfile_files(&s, in, out, arg->off, arg->count,
+				arg->flags & PRIVPIPE_F_DIRECT);
+	/* Folios that a socket still refers to are kept for the next call only. */
+	pp_cache_trim(s.cache, ring ? pp_ring_allowance(ring) :
+				      pp_folio_max_pages());
+	if (ret > 0) {
+		fsnotify_access(s.in);
+		fsnotify_modify(s.out);
+		s.out->f_pos = s.out_pos;
+		if (!arg->off)
+			s.in->f_pos = s.pos;
+	}
+	if (arg->off && copy_to_user(u64_to_user_ptr(arg->off), &s.pos,
+				     sizeof(s.pos)))
+		return -EFAULT;
+	return ret;
+}
