@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+#include <system_error>
+
+/** Prints "privpipe: @p what: @p why" to stderr. @return 1, an exit status */
+int complain(const std::string &what, std::error_code why);
+
+/** Prints "privpipe: @p message" to stderr. @return 1, an exit status */
+int complain(const std::string &message);
+
+/** @return errno as an error_code */
+std::error_code last_error();
+
+/** @return a number of bytes for people: "64.0 MiB" */
+std::string human(double bytes);

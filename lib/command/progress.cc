@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+#include "progress.h"
+#include "message.h"
+
+#include <algorithm>
+#include <cstdio>
+
+Progress::Progress(std::optional<std::uint64_t> expected, bool shown)
+	: expected_(expected), shown_(shown)
+{
+}
+
+void Progress::add(std::uint64_t bytes)
+{
+	done_ += bytes;
+	if (!shown_ || Clock::now() < next_)
+		return;
+	next_ = Clock::now() + pause;
+
+	std::string line = human(double(done_));
+	if (expected_)
+		line += " of " + human(double(*expected_)) + ", " +
+			std::to_string(100 * done_ / *expected_) + "%";
+	std::fprintf(stderr, "\r%s, %s/s\033[K", line.c_str(),
+		     human(double(done_) / seconds()).c_str());
+}
+
+void Progress::finish()
+{
+	if (shown_)
+		std::fputs("\r\033[K", stderr);
+}
+
+std::string Progress::summary() const
+{
+	char text[128];
+
+	std::snprintf(text, sizeof(text), "%llu bytes (%s) in %.2f s, %s/s",
+		      static_cast<unsigned long long>(done_), human(double(done_)).c_str(),
+		      seconds(), human(double(done_) / seconds()).c_str());
+	return text;
+}
+
+double Progress::seconds() const
+{
+	// Never 0, for the sake of the rate.
+	return std::max(std::chrono::duration<double>(Clock::now() - start_).count(), 1e-6);
+}

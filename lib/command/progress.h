@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+/** How far a copy has come, shown on one line of stderr that is written over and over. */
+class Progress {
+public:
+	/**
+	 * @param expected how many bytes will come, when that is known
+	 * @param shown    whether to show anything
+	 */
+	Progress(std::optional<std::uint64_t> expected, bool shown);
+
+	/** Counts bytes, and shows them a few times a second. */
+	void add(std::uint64_t bytes);
+
+	/** Removes the line. */
+	void finish();
+
+	/** @return the bytes counted */
+	[[nodiscard]] std::uint64_t done() const { return done_; }
+
+	/** @return "67108864 bytes (64.0 MiB) in 0.25 s, 256.0 MiB/s" */
+	[[nodiscard]] std::string summary() const;
+
+private:
+	using Clock = std::chrono::steady_clock;
+	static constexpr Clock::duration pause = std::chrono::milliseconds(200);
+
+	[[nodiscard]] double seconds() const;
+
+	std::optional<std::uint64_t> expected_;
+	bool shown_;
+	std::uint64_t done_ = 0;
+	Clock::time_point start_ = Clock::now();
+	Clock::time_point next_ = start_ + pause;
+};

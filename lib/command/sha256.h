@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+
+/**
+ * Reads a file from its beginning to its end, whatever its position.
+ *
+ * @return the SHA-256 of what it holds, in hexadecimal digits
+ * @throws std::system_error when it can't be read
+ */
+std::string sha256(int fd);

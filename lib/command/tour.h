@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <functional>
+#include <string>
+
+/** Prints the steps of the demo and counts its claims. */
+class Tour {
+public:
+	/**
+	 * Goes through one step.
+	 *
+	 * @param title one line
+	 * @param story what is done, in plain words: lines that end with a newline
+	 * @param body  does it; an exception that leaves it is a claim that failed
+	 */
+	void step(const std::string &title, const std::string &story,
+		  const std::function<void()> &body);
+
+	/** Prints the names of the two columns. */
+	void head(const std::string &stock, const std::string &private_pipe);
+
+	/** Prints what was seen on either side. */
+	void row(const std::string &what, const std::string &stock,
+		 const std::string &private_pipe);
+
+	/** Prints a line that has one thing to say. */
+	void note(const std::string &what, const std::string &seen);
+
+	/** Prints whether a claim holds. */
+	void claim(bool holds, const std::string &text);
+
+	/** Prints the verdict. @return the exit status */
+	int finish();
+
+private:
+	bool table_ = false; // the line above belongs to a table
+	int steps_ = 0;
+	int claims_ = 0;
+	int failed_ = 0;
+};

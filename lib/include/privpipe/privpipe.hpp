@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: MIT
+/**
+ * @file
+ * Private pipes for C++23.
+ *
+ *     auto device = privpipe::Device::open();
+ *     auto pipe = device->create();
+ *     auto moved = pipe->writer.splice_from({file}, 65536);
+ *
+ * Conventions, which the functions below do not repeat:
+ *
+ *  - Nothing throws on a failed call.  A function returns a Result, which holds the errno as a
+ *    std::error_code of the generic category, so that it compares with std::errc.
+ *  - Sizes, capacities and offsets are in bytes.
+ *  - A call that moves bytes makes one system call and returns how many bytes that moved, which can
+ *    be fewer than asked for.  0 means the end: of the file, or of a pipe without writers.
+ *  - A call blocks while the pipe is full or empty, unless its descriptor is O_NONBLOCK or the call
+ *    has SpliceFlags::nonblock: then it fails with errc::resource_unavailable_try_again.  A signal
+ *    that comes before anything moved is errc::interrupted.
+ *  - Writing to a pipe without readers raises SIGPIPE; where that is ignored, errc::broken_pipe.
+ *  - The functions with _all in their names repeat such a call until everything has moved, the end
+ *    is reached or an error comes.  They go on after a signal.  They return a Transfer, which has
+ *    the bytes and the error side by side, so that an error never hides a byte that has moved.
+ *  - Different threads may use one object at the same time as long as none moves or destroys it:
+ *    the kernel does the locking.
+ *
+ * privpipe(4) lists every error of every operation.
+ */
+#pragma once
+
+#include <privpipe/privpipe.h>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <span>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+namespace privpipe {
+
+/** What a call returns: a value, or why there is none. */
+template <typename T>
+using Result = std::expected<T, std::error_code>;
+
+/** What a call that repeats itself did: both members are always meaningful. */
+struct [[nodiscard]] Transfer {
+	std::uint64_t bytes = 0; ///< moved, whatever became of the rest
+	std::error_code error;   ///< why it stopped early; empty at the end of the input too
+};
+
+/** What splice_all() did; read - written bytes are in the pipe. */
+struct [[nodiscard]] Relay {
+	std::uint64_t read = 0;    ///< have left the source
+	std::uint64_t written = 0; ///< have reached the target
+	std::error_code error;     ///< the source's if read == written, else the target's
+};
+
+/** SPLICE_F_*: how to move bytes. */
+enum class SpliceFlags : unsigned {
+	none = 0,
+	move = 1,     ///< pages may be taken from the page cache (Policy::move)
+	nonblock = 2, ///< do not wait for the private pipe
+	more = 4,     ///< more will follow: a socket may wait for it
+	gift = 8,     ///< vmsplice: move whole pages of an Arena
+};
+
+/** What kind of pipe to make. */
+enum class CreateFlags : unsigned {
+	none = 0,
+	cloexec = O_CLOEXEC,   ///< close both ends on exec
+	nonblock = O_NONBLOCK, ///< neither end waits
+	packet = O_DIRECT,     ///< each write is a packet of its own
+};
+
+/** How to send a file. */
+enum class SendfileFlags : unsigned {
+	none = 0,
+	direct = PRIVPIPE_F_DIRECT, ///< hand page-cache pages to a socket: no copy, but shared
+};
+
+/**
+ * The enumerations above, whose values combine with | & ~.  Such an enumeration has every value of
+ * its underlying type, whatever an analyzer that looks at the names alone may say.
+ */
+template <typename E>
+concept Flags = std::same_as<E, SpliceFlags> || std::same_as<E, CreateFlags> ||
+		std::same_as<E, SendfileFlags>;
+
+/** @return the flags that are in either */
+template <Flags E>
+constexpr E operator|(E a, E b)
+{
+	return E(std::to_underlying(a) | std::to_underlying(b)); // NOLINT(*EnumCastOutOfRange)
+}
+
+/** @return the flags that are in both */
+template <Flags E>
+constexpr E operator&(E a, E b)
+{
+	return E(std::to_underlying(a) & std::to_underlying(b)); // NOLINT(*EnumCastOutOfRange)
+}
+
+/** @return every flag but those */
+template <Flags E>
+constexpr E operator~(E a)
+{
+	return E(~std::to_underlying(a)); // NOLINT(*EnumCastOutOfRange)
+}
+
+/** Adds flags. */
+template <Flags E>
+constexpr E &operator|=(E &a, E b)
+{
+	return a = a | b;
+}
+
+/** Keeps only those flags. */
+template <Flags E>
+constexpr E &operator&=(E &a, E b)
+{
+	return a = a & b;
+}
+
+/** When splicing a file into a pipe takes its pages out of the page cache instead of copying. */
+enum class Policy : unsigned {
+	module_default = PRIVPIPE_POLICY_DEFAULT, ///< what the administrator chose; move at first
+	never = PRIVPIPE_POLICY_NEVER,            ///< copy
+	move = PRIVPIPE_POLICY_MOVE,              ///< take when the call has SpliceFlags::move
+	automatic = PRIVPIPE_POLICY_AUTO,         ///< take pages that nobody has come back to
+	always = PRIVPIPE_POLICY_ALWAYS,          ///< take whatever can be taken
+};
+
+/** How full a pipe is and how its bytes came in; see struct privpipe_query. */
+using Query = struct ::privpipe_query;
+
+/** A file descriptor of one's own: closed with its owner. */
+class Fd {
+public:
+	Fd() = default;
+
+	/** Takes over a descriptor; a negative one means none. */
+	explicit Fd(int fd) noexcept : fd_(fd) {}
+
+	Fd(Fd &&other) noexcept : fd_(other.release()) {}
+
+	Fd &operator=(Fd &&other) noexcept
+	{
+		Fd(std::move(other)).swap(*this);
+		return *this;
+	}
+
+	~Fd();
+
+	/** @return the descriptor, still owned by this, or -1 */
+	[[nodiscard]] int get() const noexcept { return fd_; }
+
+	/** @return the descriptor, now the caller's to close, or -1 */
+	[[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
+
+	/** @return whether there is a descriptor */
+	explicit operator bool() const noexcept { return fd_ >= 0; }
+
+	/** Exchanges the descriptors. */
+	void swap(Fd &other) noexcept { std::swap(fd_, other.fd_); }
+
+private:
+	int fd_ = -1;
+};
+
+/**
+ * The other side of a transfer: a file, socket, device or pipe that stays the caller's.
+ *
+ * Without an offset the file's own position is used and advanced.  With one, that is, and it is
+ * advanced by what was moved; it must stay valid during the call.  Sockets and pipes have none.
+ */
+struct File {
+	int fd;
+	std::int64_t *offset = nullptr;
+};
+
+/** Zeroed memory of which whole pages can be given to a pipe without a copy; see WriteEnd. */
+class Arena {
+public:
+	Arena(Arena &&other) noexcept : memory_(std::exchange(other.memory_, {})) {}
+
+	Arena &operator=(Arena &&other) noexcept
+	{
+		std::swap(memory_, other.memory_);
+		return *this;
+	}
+
+	/** Unmaps the memory; pages already given to a pipe stay in it. */
+	~Arena();
+
+	/** @return the memory, valid as long as this is */
+	[[nodiscard]] std::span<std::byte> bytes() const noexcept { return memory_; }
+
+private:
+	friend class Device;
+
+	explicit Arena(std::span<std::byte> memory) noexcept : memory_(memory) {}
+
+	std::span<std::byte> memory_;
+};
+
+/** What the two ends of a private pipe have in common. */
+class End {
+public:
+	/** @return the descriptor, still owned by this: for poll(2), fcntl(2), io_uring ... */
+	[[nodiscard]] int fd() const noexcept { return fd_.get(); }
+
+	/** @return how full the pipe is and how its bytes came in; never blocks */
+	[[nodiscard]] Result<Query> query() const;
+
+	/**
+	 * Changes the capacity; F_SETPIPE_SZ.  Never blocks.
+	 *
+	 * @param capacity rounded up to a power of two pages
+	 * @return the new capacity, or: device_or_resource_busy when more than that is in the pipe,
+	 *         operation_not_permitted beyond a limit, invalid_argument, not_enough_memory
+	 */
+	[[nodiscard]] Result<std::uint32_t> resize(std::uint32_t capacity) const;
+
+protected:
+	explicit End(Fd fd) noexcept : fd_(std::move(fd)) {}
+
+private:
+	Fd fd_;
+};
+
+/** The end of a private pipe that bytes go into. */
+class WriteEnd : public End {
+public:
+	/** Takes over the descriptor of a pipe's end. */
+	explicit WriteEnd(Fd fd) noexcept : End(std::move(fd)) {}
+
+	/**
+	 * Copies bytes into the pipe; write(2).  Up to PIPE_BUF of them enter as one.
+	 *
+	 * @return bytes written, or: broken_pipe, resource_unavailable_try_again, bad_address
+	 */
+	[[nodiscard]] Result<std::size_t> write(std::span<const std::byte> bytes) const;
+
+	/** write() until everything is in the pipe. */
+	Transfer write_all(std::span<const std::byte> bytes) const;
+
+	/**
+	 * Moves bytes into the pipe from a file, device, socket or another pipe, as many as there
+	 * are and as there is room for.
+	 *
+	 * @param source where from; for another private pipe, its ReadEnd's fd(), and then whole
+	 *               folios change hands
+	 * @param len    how many at the most
+	 * @param flags  move, nonblock
+	 * @param policy whether pages of a file are taken or copied
+	 * @return bytes moved, or: broken_pipe, resource_unavailable_try_again (the pipe is full,
+	 *         or the source is O_NONBLOCK and has nothing), bad_file_descriptor,
+	 *         invalid_argument, illegal_seek, and what reading the source returns
+	 */
+	[[nodiscard]] Result<std::size_t> splice_from(File source, std::size_t len,
+						      SpliceFlags flags = SpliceFlags::none,
+						      Policy policy = Policy::module_default) const;
+
+	/** splice_from() until @p len bytes are in the pipe; somebody else must be reading it. */
+	Transfer splice_all_from(File source, std::uint64_t len,
+				 SpliceFlags flags = SpliceFlags::none,
+				 Policy policy = Policy::module_default) const;
+
+	/**
+	 * Puts memory into the pipe, as much as there is room for; vmsplice(2).
+	 *
+	 * The bytes are copied and the memory may be written again at once.  With
+	 * SpliceFlags::gift, whole pages of an Arena are moved instead, and the next access to them
+	 * finds zeros.  Waits for the first room only, and O_NONBLOCK does not matter to it, only
+	 * SpliceFlags::nonblock does.
+	 *
+	 * @param memory at most 1024 pieces
+	 * @param flags  nonblock, gift
+	 * @return bytes moved, or: broken_pipe, resource_unavailable_try_again, bad_address,
+	 *         invalid_argument
+	 */
+	[[nodiscard]] Result<std::size_t> vmsplice(std::span<const iovec> memory,
+						   SpliceFlags flags = SpliceFlags::none) const;
+
+	/** The same for memory in one piece. */
+	[[nodiscard]] Result<std::size_t> vmsplice(std::span<const std::byte> memory,
+						   SpliceFlags flags = SpliceFlags::none) const;
+};
+
+/** The end of a private pipe that bytes come out of. */
+class ReadEnd : public End {
+public:
+	/** Takes over the descriptor of a pipe's end. */
+	explicit ReadEnd(Fd fd) noexcept : End(std::move(fd)) {}
+
+	/**
+	 * Copies bytes out of the pipe; read(2).
+	 *
+	 * @return bytes read, or: resource_unavailable_try_again, bad_address
+	 */
+	[[nodiscard]] Result<std::size_t> read(std::span<std::byte> bytes) const;
+
+	/** read() until @p bytes is full. */
+	Transfer read_all(std::span<std::byte> bytes) const;
+
+	/**
+	 * Moves bytes out of the pipe to a file, device, socket or another pipe.  A socket gets the
+	 * pipe's own pages, without a copy.
+	 *
+	 * @param target where to; for another private pipe, its WriteEnd's fd()
+	 * @param len    how many at the most
+	 * @param flags  nonblock, more
+	 * @return bytes moved, or: broken_pipe, resource_unavailable_try_again (the pipe is empty,
+	 *         or the target is O_NONBLOCK and full), bad_file_descriptor, invalid_argument,
+	 *         illegal_seek, and what writing the target returns (no_space_on_device ...)
+	 */
+	[[nodiscard]] Result<std::size_t> splice_to(File target, std::size_t len,
+						    SpliceFlags flags = SpliceFlags::none) const;
+
+	/** splice_to() until @p len bytes are out; somebody else must be writing the pipe. */
+	Transfer splice_all_to(File target, std::uint64_t len,
+			       SpliceFlags flags = SpliceFlags::none) const;
+
+	/**
+	 * Copies bytes out of the pipe into memory; vmsplice(2).  O_NONBLOCK does not matter to it,
+	 * only SpliceFlags::nonblock does.
+	 *
+	 * @param memory at most 1024 pieces
+	 * @param flags  nonblock
+	 * @return bytes moved, or: resource_unavailable_try_again, bad_address, invalid_argument
+	 */
+	[[nodiscard]] Result<std::size_t> vmsplice(std::span<const iovec> memory,
+						   SpliceFlags flags = SpliceFlags::none) const;
+
+	/**
+	 * Copies bytes to another private pipe and leaves them in this one; tee(2).
+	 *
+	 * @param target the other pipe
+	 * @param len    how many at the most
+	 * @param flags  nonblock
+	 * @return bytes copied, or: broken_pipe, resource_unavailable_try_again, invalid_argument
+	 */
+	[[nodiscard]] Result<std::size_t> tee(const WriteEnd &target, std::size_t len,
+					      SpliceFlags flags = SpliceFlags::none) const;
+};
+
+/** A private pipe: move an end out of it to give it to somebody. */
+struct Pipe {
+	ReadEnd reader;
+	WriteEnd writer;
+};
+
+/** /dev/privpipe: makes pipes and arenas, and sends files without a pipe. */
+class Device {
+public:
+	/**
+	 * Opens the device.
+	 *
+	 * @return the device, or: no_such_file_or_directory when the module is not loaded,
+	 *         permission_denied
+	 */
+	[[nodiscard]] static Result<Device> open();
+
+	/** @return the descriptor, still owned by this */
+	[[nodiscard]] int fd() const noexcept { return fd_.get(); }
+
+	/**
+	 * Makes a private pipe, which may outlive the device.  Never blocks.
+	 *
+	 * @param flags    what pipe2(2) takes
+	 * @param capacity rounded up to a power of two pages; 0 for the default of 64 KiB
+	 * @return the pipe, or: operation_not_permitted beyond a limit, too_many_files_open,
+	 *         too_many_files_open_in_system, invalid_argument, not_enough_memory
+	 */
+	[[nodiscard]] Result<Pipe> create(CreateFlags flags = CreateFlags::cloexec,
+					  std::uint32_t capacity = 0) const;
+
+	/**
+	 * Makes an arena and maps it.  Never blocks.
+	 *
+	 * @param size of the memory; whole pages of it can be given away, to any private pipe
+	 * @return the arena, which may outlive the device, or: operation_not_permitted beyond a
+	 *         limit, too_many_files_open, too_many_files_open_in_system, invalid_argument,
+	 *         not_enough_memory
+	 */
+	[[nodiscard]] Result<Arena> create_arena(std::size_t size) const;
+
+	/**
+	 * Sends a part of a file to a file, socket or pipe; sendfile(2).  Blocks as @p target does.
+	 *
+	 * @param target where to write; has no offset
+	 * @param source a file that can seek; its offset is advanced on failure too
+	 * @param count  how many bytes at the most
+	 * @param flags  direct
+	 * @return bytes sent, or: resource_unavailable_try_again (@p target is O_NONBLOCK),
+	 *         bad_file_descriptor, invalid_argument, illegal_seek, value_too_large, and what
+	 *         the two files return
+	 */
+	[[nodiscard]] Result<std::size_t> sendfile(int target, File source, std::size_t count,
+						   SendfileFlags flags = SendfileFlags::none) const;
+
+	/** sendfile() until @p count bytes are sent. */
+	Transfer sendfile_all(int target, File source, std::uint64_t count,
+			      SendfileFlags flags = SendfileFlags::none) const;
+
+private:
+	explicit Device(Fd fd) noexcept : fd_(std::move(fd)) {}
+
+	Fd fd_;
+};
+
+/**
+ * Moves bytes from one file to another through a pipe: fills it and drains it in turn until
+ * @p len bytes are at the target, the source ends, or an error comes.
+ *
+ * What the pipe holds at an error stays in it.  When the target was only not ready, go on with
+ * pipe.reader.splice_all_to(target, read - written).
+ *
+ * @param source where from
+ * @param pipe   empty, and used by nobody else
+ * @param target where to
+ * @param len    how many at the most
+ * @param flags  for both directions
+ * @param policy as for WriteEnd::splice_from()
+ */
+Relay splice_all(File source, const Pipe &pipe, File target, std::uint64_t len,
+		 SpliceFlags flags = SpliceFlags::none, Policy policy = Policy::module_default);
+
+} // namespace privpipe

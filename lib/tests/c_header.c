@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+// The header is C, and complete by itself.
+
+#define _GNU_SOURCE
+#include <privpipe/privpipe.h>
+
+ssize_t (*const c_splice)(int, int, int64_t *, int, int64_t *, size_t, unsigned int,
+			  enum privpipe_policy) = privpipe_splice;
