@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What is expected of each backend. Every test is written once; where the backends differ, it asks
+ * this table. A new backend brings a row.
+ */
+#pragma once
+
+#include <cerrno>
+
+/** What a reader of the pipe finds after the source of the bytes was changed. */
+enum class Content {
+	kept,    /* what was put in */
+	changed, /* what the source says now */
+};
+
+struct Expectations {
+	/* The deliberate differences, D1 to D8 in the design. */
+	Content file_written;          /* D1: write, store through a mapping, truncate, punch */
+	Content memory_written;        /* D2 */
+	Content teed_page_written;     /* D4 */
+	bool vmsplice_packs;           /* D5: unaligned memory takes no more pages than aligned */
+	bool taken_page_leaves_cache;  /* D6 */
+	bool gift_reads_as_zeros;      /* D7 */
+	Content received_page_written; /* D8: a page that came out of a socket */
+
+	/* What an ordinary pipe's calls can't be asked of, or answer otherwise. */
+	int vmsplice_to_no_pipe;        /* errno */
+	bool empty_vmsplice_to_no_pipe; /* is 0 nevertheless */
+
+	/* What waiting on an io_uring worker changes for the one who asked. */
+	bool restarts;       /* SA_RESTART repeats a call that moved nothing */
+	bool signals_caller; /* SIGPIPE and SIGXFSZ reach the caller */
+};
+
+inline constexpr Expectations stock_expectations = {
+	.file_written = Content::changed,
+	.memory_written = Content::changed,
+	.teed_page_written = Content::changed,
+	.vmsplice_packs = false,
+	.taken_page_leaves_cache = false,
+	.gift_reads_as_zeros = false,
+	.received_page_written = Content::changed,
+	.vmsplice_to_no_pipe = EBADF,
+	.empty_vmsplice_to_no_pipe = true,
+	.restarts = true,
+	.signals_caller = true,
+};
+
+inline constexpr Expectations module_expectations = {
+	.file_written = Content::kept,
+	.memory_written = Content::kept,
+	.teed_page_written = Content::kept,
+	.vmsplice_packs = true,
+	.taken_page_leaves_cache = true,
+	.gift_reads_as_zeros = true,
+	.received_page_written = Content::kept,
+	.vmsplice_to_no_pipe = ENOTTY,
+	.empty_vmsplice_to_no_pipe = false,
+	.restarts = true,
+	.signals_caller = true,
+};
+
+inline constexpr Expectations uring_expectations = [] {
+	Expectations uring = module_expectations;
+
+	uring.vmsplice_to_no_pipe = EOPNOTSUPP;
+	uring.restarts = false;
+	uring.signals_caller = false;
+	return uring;
+}();

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0
+/* privpipe.ko through io_uring: every command, read and write is one request, waited for. */
+#include "backend/private.hh"
+#include "support/ring.hh"
+
+#include <cstddef>
+#include <cstring>
+
+namespace {
+
+/* io_uring itself waits for a file with O_NONBLOCK, if that can be polled. */
+__kernel_rwf_t unless_it_may_wait(int fd)
+{
+	return fcntl(fd, F_GETFL) & O_NONBLOCK ? RWF_NOWAIT : 0;
+}
+
+class UringBackend final : public PrivateBackend {
+public:
+	UringBackend() : PrivateBackend(uring_expectations) {}
+
+	Result command(int fd, unsigned cmd, void *arg) override
+	{
+		return Ring::of_this_thread().run([&](io_uring_sqe *sqe) {
+			const privpipe_uring_cmd payload = {.arg = abi_address(arg)};
+
+			io_uring_prep_rw(IORING_OP_URING_CMD, sqe, fd, nullptr, 0, cmd);
+			memcpy(reinterpret_cast<char *>(sqe) + offsetof(io_uring_sqe, cmd),
+			       &payload, sizeof(payload));
+		});
+	}
+
+	Result read(int fd, void *buf, size_t len) override
+	{
+		return Ring::of_this_thread().run([&](io_uring_sqe *sqe) {
+			io_uring_prep_read(sqe, fd, buf, static_cast<unsigned>(len), -1);
+			sqe->rw_flags = unless_it_may_wait(fd);
+		});
+	}
+
+	Result write(int fd, const void *buf, size_t len) override
+	{
+		return Ring::of_this_thread().run([&](io_uring_sqe *sqe) {
+			io_uring_prep_write(sqe, fd, buf, static_cast<unsigned>(len), -1);
+			sqe->rw_flags = unless_it_may_wait(fd);
+		});
+	}
+};
+
+[[maybe_unused]] const bool registered = register_backend(
+	"uring", []() -> std::unique_ptr<Backend> { return std::make_unique<UringBackend>(); });
+
+} // namespace

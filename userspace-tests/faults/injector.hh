@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Faults in the kernel on demand: the Nth thing that can fail in a call does. */
+#pragma once
+
+#include "support/fd.hh"
+#include "support/result.hh"
+
+#include <functional>
+
+/** Lets one call fail at a chosen place. Throws on a kernel without CONFIG_FAULT_INJECTION. */
+class Injector {
+public:
+	Injector();
+
+	/** Runs @call; the Nth allocation or copy from or to user memory in it fails. */
+	Result during(const std::function<Result()> &call);
+
+	/** Chooses N for the next during(). */
+	void aim(unsigned nth) { nth_ = nth; }
+	/** Whether the last during() came as far as that. */
+	bool hit() const { return hit_; }
+
+private:
+	Fd control_;
+	unsigned nth_ = 0;
+	bool hit_ = false;
+};
+
+/**
+ * Runs @body with N = 1, 2, ... until nothing is left to fail; it makes one call by during() and
+ * checks what that left behind. Returns how many faults there were.
+ */
+unsigned walk(const std::function<void(Injector &)> &body);

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "system.hh"
+
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <thread>
+
+#include <cerrno>
+#include <fcntl.h>
+#include <net/if.h>
+#include <sys/io.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <termios.h>
+#include <unistd.h>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto results_line = "/dev/ttyS1";
+constexpr auto privpipe_file = "/lib/privpipe.ko";
+
+void mount_at(const char *source, const char *target, const char *type, unsigned long flags = 0)
+{
+	mkdir(target, 0755);
+	if (mount(source, target, type, flags, nullptr))
+		die(std::string("mounting ") + target);
+}
+
+bool load_module(const std::string &path)
+{
+	int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+	bool loaded = fd >= 0 && !syscall(SYS_finit_module, fd, "", 0);
+
+	close(fd);
+	return loaded;
+}
+
+void mount_disk(const char *device, const char *target, const char *type)
+{
+	// Disks are probed while PID 1 already runs.
+	for (int tries = 100; access(device, F_OK) && tries; tries--)
+		std::this_thread::sleep_for(50ms);
+	mount_at(device, target, type);
+	chmod(target, 01777);
+}
+
+} // namespace
+
+void finish(bool passed)
+{
+	constexpr unsigned short port = 0xf4;
+
+	std::fflush(stdout);
+	tcdrain(STDOUT_FILENO);
+	sync();
+	ioperm(port, 1, 1);
+	outb(passed ? 0x10 : 0x20, port);
+	for (;;)
+		pause();
+}
+
+void die(const std::string &what)
+{
+	std::printf("guest: %s: %s\n", what.c_str(), std::strerror(errno));
+	finish(false);
+}
+
+void set_up_kernel_interfaces()
+{
+	mount_at("dev", "/dev", "devtmpfs");
+	int fd = open(results_line, O_RDWR | O_NOCTTY);
+	for (int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+		dup2(fd, stream);
+	close(fd);
+
+	mount_at("proc", "/proc", "proc");
+	mount_at("sys", "/sys", "sysfs");
+	mount_at("tmp", "/tmp", "tmpfs");
+	mount_at("shm", "/dev/shm", "tmpfs");
+	mount_at("pts", "/dev/pts", "devpts");
+	mount_at("cgroup", "/sys/fs/cgroup", "cgroup2");
+	mount_at("debug", "/sys/kernel/debug", "debugfs");
+	mount_at("trace", "/sys/kernel/tracing", "tracefs");
+	symlink("/proc/self/fd", "/dev/fd");
+	chmod("/tmp", 01777);
+	write_file("/sys/fs/cgroup/cgroup.subtree_control", "+memory +pids");
+}
+
+void load_stock_modules()
+{
+	std::ifstream list("/etc/modules-load");
+
+	for (std::string path; std::getline(list, path);)
+		if (!load_module(path))
+			die("loading " + path);
+}
+
+void mount_disks()
+{
+	mkdir("/mnt", 0755);
+	mount_disk("/dev/vda", "/mnt/ext4", "ext4");
+	mount_disk("/dev/vdb", "/mnt/xfs", "xfs");
+	mount_at("tmpfs", "/mnt/tmpfs", "tmpfs");
+}
+
+void bring_up_loopback()
+{
+	ifreq request = {};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	std::strcpy(request.ifr_name, "lo");
+	request.ifr_flags = IFF_UP;
+	if (ioctl(fd, SIOCSIFFLAGS, &request))
+		die("bringing lo up");
+	close(fd);
+}
+
+bool load_privpipe()
+{
+	return load_module(privpipe_file);
+}
+
+bool unload_privpipe()
+{
+	// The last close of a file may still be on its way through a workqueue.
+	for (int tries = 50; tries; tries--) {
+		if (!syscall(SYS_delete_module, "privpipe", O_NONBLOCK))
+			return grep("/proc/modules", "privpipe ").empty() &&
+			       access("/dev/privpipe", F_OK);
+		std::this_thread::sleep_for(100ms);
+	}
+	return false;
+}
+
+std::string grep(const char *path, const std::string &word)
+{
+	std::string found;
+	std::ifstream file(path);
+
+	for (std::string line; std::getline(file, line);)
+		if (line.find(word) != line.npos)
+			found += line + '\n';
+	return found;
+}
+
+bool write_file(const char *path, const std::string &text)
+{
+	std::ofstream file(path);
+
+	return static_cast<bool>(file << text << std::flush);
+}

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What a pipe costs, and who pays for it. */
+#include "backend/private.hh"
+#include "support/cgroup.hh"
+#include "support/child.hh"
+#include "support/files.hh"
+#include "support/kinds.hh"
+
+#include <gtest/gtest.h>
+
+#include <sys/resource.h>
+
+#include <fstream>
+#include <vector>
+
+namespace {
+
+constexpr size_t folio = 64 * 1024;
+
+/* A line of /proc/meminfo, in bytes. */
+size_t meminfo(const std::string &name)
+{
+	std::ifstream file("/proc/meminfo");
+	std::string word;
+
+	while (file >> word)
+		if (word == name + ":") {
+			size_t kibibytes = 0;
+
+			file >> kibibytes;
+			return kibibytes * 1024;
+		}
+	throw_errno("no " + name + " in /proc/meminfo", ENOENT);
+}
+
+size_t held(const Pipe &pipe)
+{
+	privpipe_query args = {.size = sizeof(args)};
+
+	EXPECT_EQ(private_backend().command(pipe.in(), PRIVPIPE_QUERY, &args), moved(0));
+	return args.held;
+}
+
+void allow_descriptors(rlim_t count)
+{
+	rlimit limit = {count, count};
+
+	checked(setrlimit(RLIMIT_NOFILE, &limit), "RLIMIT_NOFILE");
+}
+
+} // namespace
+
+TEST(IdlePipe, CostsLessThan2KiB)
+{
+	constexpr size_t pipes = 10000;
+
+	EXPECT_EQ(in_child([] {
+			  std::vector<Pipe> all;
+
+			  allow_descriptors(2 * pipes + 100);
+			  all.reserve(pipes);
+			  /* The table of descriptors grows, which is nothing of the pipes'. */
+			  close(checked(fcntl(0, F_DUPFD, int(2 * pipes + 50)), "F_DUPFD"));
+
+			  const size_t before = meminfo("Slab");
+
+			  for (size_t i = 0; i < pipes; i++)
+				  all.push_back(make_pipe());
+
+			  const size_t each = (meminfo("Slab") - before) / pipes;
+
+			  require(each > 100, "nothing measured: " + std::to_string(each));
+			  require(each < 2048, std::to_string(each) + " bytes each");
+		  }),
+		  "");
+}
+
+TEST(IdlePipe, HoldsNoPages)
+{
+	Pipe pipe = make_pipe();
+
+	EXPECT_EQ(held(pipe), 0u);
+}
+
+/* Ways to fill a pipe of 64 KiB. */
+struct Filling {
+	const char *name;
+	void (*fill)(const Pipe &pipe);
+
+	friend void PrintTo(const Filling &filling, std::ostream *out) { *out << filling.name; }
+};
+
+static void by_large_write(const Pipe &pipe)
+{
+	put(pipe.out(), pattern(default_capacity));
+}
+
+static void by_page_writes(const Pipe &pipe)
+{
+	fill(pipe);
+}
+
+static void by_file(const Pipe &pipe)
+{
+	File file(on_ext4, pattern(default_capacity));
+
+	do_splice(file.fd(), pipe.out(), default_capacity);
+}
+
+static void by_socket(const Pipe &pipe)
+{
+	Connection tcp = connect_kind(Kind::tcp, false);
+
+	for (size_t done = 0; done < default_capacity;) {
+		put(tcp.far.get(), pattern(page_size));
+		done += do_splice(tcp.near.get(), pipe.out(), page_size).bytes();
+	}
+}
+
+static void by_vmsplice(const Pipe &pipe)
+{
+	Mapping memory(default_capacity);
+
+	do_vmsplice(pipe.out(), memory.view());
+}
+
+static void by_tee(const Pipe &pipe)
+{
+	Pipe other = make_pipe();
+
+	fill(other);
+	do_tee(other.in(), pipe.out(), default_capacity);
+}
+
+static void by_packets(const Pipe &pipe)
+{
+	set_status_flag(pipe.out(), O_DIRECT);
+	for (size_t i = 0; i < default_capacity / page_size; i++)
+		put(pipe.out(), "x");
+}
+
+class FullPipe : public testing::TestWithParam<Filling> {};
+
+TEST_P(FullPipe, HoldsNoMoreThanItsCapacityAndOneRecycledFolio)
+{
+	Pipe pipe = make_pipe();
+
+	GetParam().fill(pipe);
+	EXPECT_LE(held(pipe), default_capacity + folio);
+	/* And it stays so over time, full or empty. */
+	for (int round = 0; round < 5; round++) {
+		drain(pipe.in());
+		EXPECT_LE(held(pipe), default_capacity + folio);
+		GetParam().fill(pipe);
+		EXPECT_LE(held(pipe), default_capacity + folio);
+	}
+}
+
+INSTANTIATE_TEST_SUITE_P(Fillings, FullPipe,
+			 testing::Values(Filling{"large_write", by_large_write},
+					 Filling{"page_writes", by_page_writes},
+					 Filling{"file", by_file}, Filling{"socket", by_socket},
+					 Filling{"vmsplice", by_vmsplice}, Filling{"tee", by_tee},
+					 Filling{"packets", by_packets}),
+			 testing::PrintToStringParamName());
+
+TEST(ChargedMemory, IsThatOfWhoFillsThePipe)
+{
+	constexpr size_t size = 8 << 20;
+	Cgroup group;
+
+	EXPECT_EQ(in_child([&] {
+			  group.enter();
+
+			  Pipe pipe = make_pipe(0, size);
+			  Fd zero = open_seekable(Kind::zero, "");
+			  const size_t before = group.current();
+			  size_t filled = 0;
+
+			  while (filled < size)
+				  filled +=
+					  do_splice(zero.get(), pipe.out(), size - filled).bytes();
+
+			  const size_t charged = group.current() - before;
+
+			  require(charged >= size * 9 / 10,
+				  std::to_string(charged) + " bytes charged");
+
+			  size_t full = group.current();
+
+			  pipe = make_pipe();
+			  require(group.current() + size / 2 < full, "not given back");
+		  }),
+		  "");
+}
+
+TEST(ChargedMemory, OfAnArenaIsThatOfWhoTouchesIt)
+{
+	constexpr size_t size = 4 << 20;
+	Cgroup group;
+
+	EXPECT_EQ(in_child([&] {
+			  group.enter();
+
+			  Mapping arena(backend().map_gift(size), size);
+			  const size_t before = group.current();
+
+			  arena.fill(std::string(size, 'x'));
+			  require(group.current() - before >= size * 9 / 10, "arena not charged");
+		  }),
+		  "");
+}
+
+/* The kernel kills, or fails the call; what the pipe has by then is a prefix, without a gap. */
+TEST(ChargedMemory, AtTheLimitNoByteIsLost)
+{
+	constexpr size_t size = 16 << 20;
+	File file(on_tmpfs, pattern(size));
+	Pipe pipe = make_pipe(0, size);
+	Cgroup group;
+
+	/* What the kernel says when it kills is expected here, and on the console it is not. */
+	Setting all_messages("/sys/module/printk/parameters/ignore_loglevel", "N");
+	Setting quiet("/proc/sys/kernel/printk", "1");
+
+	group.limit(4 << 20);
+	in_child([&] {
+		size_t done = 0;
+
+		group.enter();
+		for (Result result; done < size; done += result.bytes()) {
+			result = do_splice(file.fd(), pipe.out(), 1 << 20);
+			require(result.ok() || result == failed(ENOMEM), "splice fails otherwise");
+			if (!result.ok())
+				break;
+		}
+	});
+
+	const size_t there = unread(pipe.in());
+
+	EXPECT_LT(there, size);
+	EXPECT_EQ(file.position(), off64_t(there));
+	EXPECT_TRUE(same(drain(pipe.in()), pattern(there)));
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Runs a program on an ordinary pipe and on another backend, and compares all that can be seen. */
+#pragma once
+
+#include "stress/world.hh"
+
+#include <atomic>
+#include <optional>
+
+class Duel {
+public:
+	explicit Duel(Backend &tested);
+
+	void restart();
+	/** Runs @op in both worlds; returns what is different. */
+	std::optional<std::string> step(const Op &op);
+	/** Runs @program from the beginning; returns the number of operations that passed. */
+	size_t run(const Program &program, std::string *difference);
+	/** The operation that run() is at; for who watches from another thread. */
+	size_t at() const { return at_; }
+
+private:
+	/* What is known of a pipe beyond what can be asked. */
+	struct Known {
+		/* The worlds may have used a different number of slots for the same bytes. */
+		bool vague = false;
+	};
+
+	bool prepare(const Op &op);
+	void settle(int pipe);
+	std::optional<std::string> compare(const Op &op, const Outcome &stock,
+					   const Outcome &tested);
+	std::optional<std::string> compare_vmsplice(const Op &op, const Outcome &stock,
+						    const Outcome &tested);
+	std::optional<std::string> compare_pipes(const Op &op);
+	void learn(const Op &op, const Outcome &stock);
+
+	SyscallBackend stock_backend_;
+	World stock_;
+	World tested_;
+	std::array<Known, pipes> known_;
+	std::optional<std::string> found_; /* while settling */
+	std::atomic<size_t> at_ = 0;
+};

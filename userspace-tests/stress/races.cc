@@ -1,0 +1,628 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * privpipe-races: everybody at once. Each scenario runs its share of the time, while signals come,
+ * the page cache is dropped, memory is short and somebody tries to remove the module.
+ */
+#include "stress/record.hh"
+#include "stress/round.hh"
+
+#include "support/files.hh"
+#include "support/pipe.hh"
+
+#include <getopt.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <random>
+
+namespace {
+
+uint64_t random_below(uint64_t n)
+{
+	thread_local std::mt19937_64 random(std::random_device{}());
+
+	return random() % n;
+}
+
+size_t pages(size_t most)
+{
+	return (1 + random_below(most)) * page_size;
+}
+
+uint64_t fresh_id()
+{
+	static std::atomic<uint64_t> last;
+
+	return ++last;
+}
+
+bool is_one_of(Result result, std::initializer_list<int> errors)
+{
+	for (int error : errors)
+		if (result == failed(error))
+			return true;
+	return result.ok();
+}
+
+void expect_one_of(const char *what, Result result, std::initializer_list<int> errors)
+{
+	if (is_one_of(result, errors))
+		return;
+	complain(std::string(what) + ": " + strerror(static_cast<int>(-result.value)));
+}
+
+void write_record(const Pipe &pipe, Ledger *ledger)
+{
+	Record record(fresh_id());
+	Result wrote = backend().write(pipe.out(), &record, sizeof(record));
+
+	expect_one_of("write", wrote, {EINTR, EAGAIN});
+	if (wrote.ok() && wrote != moved(sizeof(record)))
+		complain("a write of a page was torn");
+	if (wrote.ok() && ledger)
+		ledger->put(record.id());
+}
+
+/* Reads whole records only; false when nothing came. */
+bool read_record(const Pipe &pipe, Ledger *ledger)
+{
+	Record record;
+	Result got = backend().read(pipe.in(), &record, sizeof(record));
+
+	expect_one_of("read", got, {EINTR, EAGAIN});
+	if (!got.bytes())
+		return false;
+	if (got != moved(sizeof(record)) || !record.is_whole())
+		complain("a record came in pieces");
+	if (ledger)
+		ledger->take(record.id());
+	return true;
+}
+
+void settle(const Pipe &pipe, Ledger *ledger)
+{
+	set_status_flag(pipe.in(), O_NONBLOCK);
+	while (read_record(pipe, ledger))
+		;
+}
+
+void expect_balanced(const Ledger &ledger)
+{
+	if (!ledger.is_balanced() && !complained())
+		complain("records were lost or doubled; missing: " +
+			 std::to_string(ledger.missing()));
+}
+
+void resize_randomly(const Pipe &pipe)
+{
+	expect_one_of("resize", backend().resize(pipe.out(), page_size << random_below(8)),
+		      {EBUSY, EINTR});
+}
+
+void readers_and_writers(double seconds)
+{
+	Pipe pipe = make_pipe();
+	Ledger ledger;
+	Round round;
+
+	for (int i = 0; i < 2; i++) {
+		round.loop([&] { write_record(pipe, &ledger); });
+		round.loop([&] { read_record(pipe, &ledger); });
+	}
+	round.loop([&] { resize_randomly(pipe); });
+	round.run_for(seconds);
+	settle(pipe, &ledger);
+	expect_balanced(ledger);
+}
+
+void move_between(const Pipe &from, const Pipe &to)
+{
+	expect_one_of("splice", do_splice(from.in(), to.out(), pages(20)), {EINTR, EAGAIN});
+}
+
+void pipe_to_pipe_both_ways(double seconds)
+{
+	Pipe a = make_pipe();
+	Pipe b = make_pipe();
+	Ledger ledger;
+	Round round;
+
+	round.loop([&] { write_record(a, &ledger); });
+	round.loop([&] { move_between(a, b); });
+	round.loop([&] { move_between(b, a); });
+	round.loop([&] { read_record(b, &ledger); });
+	round.loop([&] { resize_randomly(random_below(2) ? a : b); });
+	round.run_for(seconds);
+	settle(a, &ledger);
+	settle(b, &ledger);
+	expect_balanced(ledger);
+}
+
+void through_a_stock_pipe(double seconds)
+{
+	Pipe a = make_pipe();
+	Pipe stock = make_stock_pipe();
+	Pipe b = make_pipe();
+	Ledger ledger;
+	Round round;
+
+	round.loop([&] { write_record(a, &ledger); });
+	round.loop([&] { move_between(a, stock); });
+	round.loop([&] {
+		expect_one_of("splice(2)",
+			      result_of(splice(stock.in(), nullptr, b.out(), nullptr, pages(8),
+					       random_below(2) ? SPLICE_F_MOVE : 0)),
+			      {EINTR, EAGAIN});
+	});
+	round.loop([&] { move_between(stock, b); });
+	round.loop([&] { read_record(b, &ledger); });
+	round.run_for(seconds);
+	for (const Pipe *pipe : {&a, &stock, &b})
+		settle(*pipe, &ledger);
+	expect_balanced(ledger);
+}
+
+void tee_in_circles(double seconds)
+{
+	std::array<Pipe, 3> all = {make_pipe(), make_pipe(), make_pipe()};
+	Round round;
+
+	for (size_t i = 0; i < all.size(); i++) {
+		const Pipe &from = all[i];
+		const Pipe &to = all[(i + 1) % all.size()];
+
+		round.loop([&] {
+			expect_one_of("tee", do_tee(from.in(), to.out(), pages(20)), {EINTR});
+		});
+		round.loop([&] { read_record(from, nullptr); });
+	}
+	round.loop([&] { write_record(all[0], nullptr); });
+	round.loop([&] { resize_randomly(all[random_below(3)]); });
+	round.run_for(seconds);
+}
+
+/* A child writes and is gone; its end comes to us by inheritance or by a message. */
+void child_writes(bool killed)
+{
+	Pipe pipe = make_pipe();
+	size_t records = random_below(40);
+	pid_t pid = checked(fork(), "fork");
+
+	if (pid == 0) {
+		Record record(pid);
+
+		close(pipe.in());
+		for (size_t i = 0; i < records; i++)
+			if (write(pipe.out(), &record, sizeof(record)) < 0)
+				_exit(1);
+		_exit(0);
+	}
+	pipe.write_end.reset();
+	if (killed) {
+		usleep(static_cast<useconds_t>(random_below(3000)));
+		kill(pid, SIGKILL);
+	}
+
+	size_t got = 0;
+	Record record;
+
+	for (ssize_t n; (n = read(pipe.in(), &record, sizeof(record))) != 0;) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n != sizeof(record) || !record.is_whole())
+			complain("a record of a child came in pieces");
+		got++;
+	}
+	if (!killed && got != records)
+		complain("records of a child were lost");
+	while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR)
+		;
+}
+
+Fd through_a_socket(Fd fd)
+{
+	std::array<int, 2> ends;
+	char byte = 0;
+	iovec iov = {&byte, 1};
+	alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control = {};
+	msghdr message = {};
+
+	message.msg_iov = &iov;
+	message.msg_iovlen = 1;
+	message.msg_control = control.data();
+	message.msg_controllen = control.size();
+
+	cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+	*header = {.cmsg_len = CMSG_LEN(sizeof(int)),
+		   .cmsg_level = SOL_SOCKET,
+		   .cmsg_type = SCM_RIGHTS};
+	int raw = fd.get();
+
+	memcpy(CMSG_DATA(header), &raw, sizeof(raw));
+	checked(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), "socketpair");
+
+	Fd near(ends[0]), far(ends[1]);
+
+	while (sendmsg(near.get(), &message, 0) < 0)
+		if (errno != EINTR)
+			throw_errno("sendmsg");
+	fd.reset();
+	/* Now and then nobody fetches it. */
+	if (random_below(4) == 0)
+		return Fd();
+	message.msg_controllen = control.size();
+	while (recvmsg(far.get(), &message, MSG_CMSG_CLOEXEC) < 0)
+		if (errno != EINTR)
+			throw_errno("recvmsg");
+	memcpy(&raw, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(raw));
+	return Fd(raw);
+}
+
+void pass_an_end_on()
+{
+	Pipe pipe = make_pipe();
+	Record sent(fresh_id()), got;
+
+	while (write(pipe.out(), &sent, sizeof(sent)) < 0)
+		;
+	pipe.read_end = through_a_socket(std::move(pipe.read_end));
+	if (pipe.in() < 0)
+		return;
+	while (read(pipe.in(), &got, sizeof(got)) < 0)
+		;
+	if (!got.is_whole() || got.id() != sent.id())
+		complain("a passed end shows something else");
+}
+
+void children_and_messages(double seconds)
+{
+	Round round;
+
+	round.loop([] { child_writes(false); });
+	round.loop([] { child_writes(true); });
+	round.loop(pass_an_end_on);
+	round.loop([] {
+		pid_t pid = checked(fork(), "fork");
+
+		/* Everybody's ends are closed by exec, or inherited for a moment. */
+		if (pid == 0) {
+			execl("/proc/self/exe", "privpipe-races", "--nothing", nullptr);
+			_exit(1);
+		}
+		while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR)
+			;
+	});
+	round.run_for(seconds);
+}
+
+/* A call that waits for ever, in a child that is then killed. */
+void die_waiting()
+{
+	Pipe empty = make_pipe();
+	Pipe full = make_pipe();
+	std::array<int, 2> sockets;
+	File file(on_tmpfs);
+	auto which = random_below(8);
+
+	checked(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()), "socketpair");
+
+	Fd near(sockets[0]), far(sockets[1]);
+
+	fill(full);
+
+	pid_t pid = checked(fork(), "fork");
+
+	if (pid == 0) {
+		char byte = 0;
+		iovec iov = {&byte, 1};
+
+		switch (which) {
+		case 0:
+			static_cast<void>(!read(empty.in(), &byte, 1));
+			break;
+		case 1:
+			static_cast<void>(!write(full.out(), &iov, 1));
+			break;
+		case 2:
+			do_splice(empty.in(), file.fd(), 1);
+			break;
+		case 3:
+			do_splice(near.get(), empty.out(), 1);
+			break;
+		case 4:
+			backend().vmsplice(full.out(), &iov, 1, 0);
+			break;
+		case 5:
+			do_tee(empty.in(), full.out(), 1);
+			break;
+		case 6:
+			do_splice(full.in(), near.get(), 1 << 30); /* until it is full */
+			for (;;)
+				do_splice(empty.in(), full.out(), 1);
+		default:
+			do_splice(empty.in(), full.out(), 1);
+		}
+		_exit(0);
+	}
+	usleep(static_cast<useconds_t>(random_below(5000)));
+	kill(pid, SIGKILL);
+	while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR)
+		;
+}
+
+void fatal_signals(double seconds)
+{
+	Round round;
+
+	round.loop(die_waiting);
+	round.loop(die_waiting);
+	round.run_for(seconds);
+}
+
+constexpr size_t churned_pages = 64;
+
+/* Reads two pipes with the same content; what was copied first must still be what is there. */
+void expect_twins(const Pipe &pipe, const Pipe &twin, std::string *bytes)
+{
+	set_status_flag(twin.in(), O_NONBLOCK);
+	*bytes = drain(pipe.in());
+	if (auto equal = same(*bytes, drain(twin.in())); !equal)
+		complain(std::string("bytes in a pipe changed: ") + equal.message());
+}
+
+void tee_all(const Pipe &pipe, const Pipe &twin)
+{
+	size_t wanted = unread(pipe.in());
+
+	for (size_t done = 0; wanted && done < wanted;) {
+		Result teed = do_tee(pipe.in(), twin.out(), wanted);
+
+		expect_one_of("tee", teed, {EINTR});
+		done = teed.bytes();
+		if (teed.ok() && done != wanted)
+			complain("tee into an empty pipe was short");
+	}
+}
+
+void splice_while_it_changes(const File &file)
+{
+	Pipe pipe = make_pipe();
+	Pipe twin = make_pipe();
+	uint64_t first = random_below(churned_pages);
+	off64_t offset = static_cast<off64_t>(first * page_size);
+	Result got = backend().splice(file.fd(), &offset, pipe.out(), nullptr, pages(16),
+				      random_below(4) ? SPLICE_F_MOVE : 0);
+	std::string bytes;
+
+	expect_one_of("splice", got, {EINTR, EAGAIN, EIO});
+	tee_all(pipe, twin);
+	usleep(static_cast<useconds_t>(random_below(500)));
+	expect_twins(pipe, twin, &bytes);
+	if (bytes.size() != got.bytes())
+		complain("a splice said another length");
+	/* Each word names its page, in whatever version; a hole has zeros. */
+	for (size_t i = 0; i + sizeof(uint64_t) <= bytes.size(); i += sizeof(uint64_t)) {
+		uint64_t word;
+
+		memcpy(&word, bytes.data() + i, sizeof(word));
+		if (word && word >> 32 != first + i / page_size)
+			return complain("a page of another place was spliced");
+	}
+}
+
+void write_a_page(const File &file, uint64_t version)
+{
+	uint64_t page = random_below(churned_pages);
+	Record record(page << 32 | (version & 0xffffffff));
+
+	static_cast<void>(
+		!pwrite(file.fd(), &record, sizeof(record), static_cast<off_t>(page * page_size)));
+}
+
+void shrink_or_drop(const File &file)
+{
+	auto offset = static_cast<off_t>(random_below(churned_pages) * page_size);
+
+	switch (random_below(4)) {
+	case 0:
+		static_cast<void>(!ftruncate(file.fd(), offset));
+		break;
+	case 1:
+		fallocate(file.fd(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset,
+			  static_cast<off_t>(pages(8)));
+		break;
+	default:
+		sync_file_range(file.fd(), 0, 0,
+				SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+		posix_fadvise(file.fd(), 0, 0, POSIX_FADV_DONTNEED);
+	}
+}
+
+void file_changes(const char *where, double seconds)
+{
+	File file(where);
+	Round round;
+
+	round.loop([&] { splice_while_it_changes(file); });
+	round.loop([&] { splice_while_it_changes(file); });
+	round.loop([&] { write_a_page(file, fresh_id()); });
+	round.loop([&] { shrink_or_drop(file); });
+	round.run_for(seconds);
+}
+
+void ext4_file_changes(double seconds)
+{
+	file_changes(on_ext4, seconds);
+}
+
+void xfs_file_changes(double seconds)
+{
+	file_changes(on_xfs, seconds);
+}
+
+void arena_in_use(double seconds)
+{
+	constexpr size_t size = 32 * page_size;
+	auto *arena = static_cast<char *>(backend().map_gift(size));
+	std::atomic<char *> memory = arena;
+	File file(on_ext4, pattern(size));
+	Fd direct = file.reopen(O_RDWR | O_DIRECT);
+	Round round;
+	auto somewhere = [&] { return memory + random_below(32) * page_size; };
+
+	auto give = [&] {
+		Pipe pipe = make_pipe();
+		Pipe twin = make_pipe();
+		std::string bytes;
+		iovec iov = {somewhere(), pages(8)};
+		Result gave =
+			backend().vmsplice(pipe.out(), &iov, 1, SPLICE_F_GIFT | SPLICE_F_NONBLOCK);
+
+		expect_one_of("gift", gave, {EINTR, EAGAIN, EFAULT});
+		tee_all(pipe, twin);
+		usleep(static_cast<useconds_t>(random_below(300)));
+		expect_twins(pipe, twin, &bytes);
+		if (bytes.size() != gave.bytes())
+			complain("a gift said another length");
+	};
+
+	round.loop(give);
+	round.loop(give);
+	for (int fd : {direct.get(), file.fd()})
+		round.loop([&, fd] {
+			static_cast<void>(!pread(fd, somewhere(), pages(4), 0));
+			static_cast<void>(!pwrite(fd, somewhere(), pages(4), 0));
+		});
+	round.loop([&] {
+		void *there = mmap(nullptr, size, PROT_NONE,
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		void *moved = mremap(memory, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, there);
+
+		if (moved == MAP_FAILED)
+			complain("mremap of an arena");
+		else
+			memory = static_cast<char *>(moved);
+		madvise(somewhere(), page_size, MADV_DONTNEED);
+		usleep(1000);
+	});
+	round.run_for(seconds);
+	munmap(memory, size);
+}
+
+/* Everything around the scenarios that must not matter to them. */
+
+void write_text(const char *path, const std::string &text)
+{
+	std::ofstream(path) << text;
+}
+
+void refuse_to_leave()
+{
+	if (syscall(SYS_delete_module, "privpipe", O_NONBLOCK) == 0)
+		complain("the module was removed while in use");
+	usleep(10000);
+}
+
+void make_memory_short()
+{
+	constexpr auto group = "/sys/fs/cgroup/races";
+
+	mkdir(group, 0755);
+	write_text("/sys/fs/cgroup/races/memory.high", std::to_string(64 << 20));
+	write_text("/sys/fs/cgroup/races/cgroup.procs", "0");
+}
+
+void leave_group()
+{
+	write_text("/sys/fs/cgroup/cgroup.procs", "0");
+	rmdir("/sys/fs/cgroup/races");
+}
+
+struct Scenario {
+	const char *name;
+	void (*run)(double seconds);
+};
+
+constexpr Scenario scenarios[] = {
+	{"readers and writers", readers_and_writers},
+	{"pipe to pipe, both ways", pipe_to_pipe_both_ways},
+	{"through an ordinary pipe", through_a_stock_pipe},
+	{"tee in circles", tee_in_circles},
+	{"children and messages", children_and_messages},
+	{"fatal signals", fatal_signals},
+	{"an ext4 file changes", ext4_file_changes},
+	{"an xfs file changes", xfs_file_changes},
+	{"an arena in use", arena_in_use},
+};
+
+void run_all(double seconds, const std::string &only)
+{
+	Round around;
+
+	make_memory_short();
+	if (backend().expect().vmsplice_packs)
+		around.loop(refuse_to_leave);
+	around.loop([] {
+		write_text("/proc/sys/vm/drop_caches", "3");
+		usleep(50000);
+	});
+	for (const Scenario &scenario : scenarios) {
+		if (!only.empty() && only != scenario.name)
+			continue;
+		printf("%s\n", scenario.name);
+		scenario.run(only.empty() ? seconds / std::size(scenarios) : seconds);
+		if (complained())
+			break;
+	}
+	leave_group();
+}
+
+void ignore(int) {}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+	const option names[] = {{"seconds", required_argument, nullptr, 's'},
+				{"backend", required_argument, nullptr, 'b'},
+				{"only", required_argument, nullptr, 'o'},
+				{"nothing", no_argument, nullptr, 'n'},
+				{}};
+	std::string chosen = "module", only;
+	double seconds = 10;
+
+	for (int c; (c = getopt_long(argc, argv, "", names, nullptr)) != -1;) {
+		if (c == 's')
+			seconds = strtod(optarg, nullptr);
+		else if (c == 'b')
+			chosen = optarg;
+		else if (c == 'o')
+			only = optarg;
+		else
+			return c == 'n' ? 0 : 2;
+	}
+
+	setvbuf(stdout, nullptr, _IOLBF, 0);
+	signal(SIGPIPE, SIG_IGN);
+
+	/* Without SA_RESTART: a signal has to end every wait. */
+	struct sigaction action = {};
+
+	action.sa_handler = ignore;
+	sigaction(SIGUSR1, &action, nullptr);
+	try {
+		if (!select_backend(chosen))
+			return 2;
+		run_all(seconds, only);
+	} catch (const std::exception &error) {
+		complain(error.what());
+	}
+	return complained() ? EXIT_FAILURE : EXIT_SUCCESS;
+}

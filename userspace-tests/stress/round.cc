@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "stress/round.hh"
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <unistd.h>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+std::atomic<bool> any_complaint;
+
+/* Long enough for an emulated machine with every check switched on. */
+constexpr auto patience = 60s;
+
+} // namespace
+
+void complain(const std::string &what)
+{
+	if (!any_complaint.exchange(true))
+		printf("FAILED: %s\n", what.c_str());
+}
+
+bool complained()
+{
+	return any_complaint;
+}
+
+void Round::loop(std::function<void()> step)
+{
+	running_++;
+	threads_.emplace_back([this, step = std::move(step)] {
+		try {
+			while (!over_ && !complained())
+				step();
+		} catch (const std::exception &error) {
+			complain(error.what());
+		}
+		running_--;
+	});
+}
+
+void Round::interrupt_all()
+{
+	for (std::thread &thread : threads_)
+		pthread_kill(thread.native_handle(), SIGUSR1);
+}
+
+void Round::run_for(double seconds)
+{
+	auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+
+	while (std::chrono::steady_clock::now() < end && !complained()) {
+		std::this_thread::sleep_for(20ms);
+		interrupt_all();
+	}
+	finish();
+}
+
+void Round::finish()
+{
+	auto end = std::chrono::steady_clock::now() + patience;
+
+	over_ = true;
+	while (running_) {
+		interrupt_all();
+		std::this_thread::sleep_for(5ms);
+		if (std::chrono::steady_clock::now() > end) {
+			printf("FAILED: a thread waits where no signal reaches it\n");
+			fflush(stdout);
+			_exit(EXIT_FAILURE);
+		}
+	}
+	for (std::thread &thread : threads_)
+		thread.join();
+	threads_.clear();
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "support/cgroup.hh"
+
+#include "support/fd.hh"
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+namespace {
+
+void write_text(const std::string &path, const std::string &text)
+{
+	Fd file(open(path.c_str(), O_WRONLY | O_CLOEXEC), "open " + path);
+
+	checked(::write(file.get(), text.data(), text.size()), "write " + path);
+}
+
+/* Where cgroup2 is mounted with the memory controller handed down to children. */
+std::string root()
+{
+	const std::string usual = "/sys/fs/cgroup";
+
+	if (access((usual + "/cgroup.controllers").c_str(), F_OK) != 0)
+		checked(mount("cgroup2", usual.c_str(), "cgroup2", 0, nullptr), "mount cgroup2");
+	write_text(usual + "/cgroup.subtree_control", "+memory");
+	return usual;
+}
+
+} // namespace
+
+Cgroup::Cgroup() : path_(root() + "/privpipe-test")
+{
+	checked(mkdir(path_.c_str(), 0755), "mkdir " + path_);
+}
+
+Cgroup::~Cgroup()
+{
+	rmdir(path_.c_str());
+}
+
+void Cgroup::enter() const
+{
+	write("cgroup.procs", "0");
+}
+
+size_t Cgroup::current() const
+{
+	size_t bytes = 0;
+
+	std::ifstream(path_ + "/memory.current") >> bytes;
+	return bytes;
+}
+
+void Cgroup::limit(size_t bytes) const
+{
+	write("memory.max", std::to_string(bytes));
+	/* Only there where there is swap. */
+	std::ofstream(path_ + "/memory.swap.max") << 0;
+}
+
+void Cgroup::write(const std::string &file, const std::string &text) const
+{
+	write_text(path_ + "/" + file, text);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A memory cgroup of its own, for a child of the test. */
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+class Cgroup {
+public:
+	/** Makes one; mounts cgroup2 where nobody has yet. */
+	Cgroup();
+	~Cgroup();
+	Cgroup(const Cgroup &) = delete;
+	Cgroup &operator=(const Cgroup &) = delete;
+
+	/** Moves the calling process into it. */
+	void enter() const;
+	/** Bytes charged to it. */
+	size_t current() const;
+	/** Sets its limit, without swap, in bytes. */
+	void limit(size_t bytes) const;
+
+private:
+	void write(const std::string &file, const std::string &text) const;
+
+	std::string path_;
+};

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What inotify tells about one file. */
+#pragma once
+
+#include "support/fd.hh"
+
+#include <cstdint>
+#include <string>
+
+class Notify {
+public:
+	/** Watches @path for @events (IN_*). */
+	Notify(const std::string &path, uint32_t events);
+
+	/** The events since the last call. */
+	uint32_t events();
+
+private:
+	Fd inotify_;
+};

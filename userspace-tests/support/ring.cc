@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "support/ring.hh"
+
+#include "support/fd.hh"
+
+#include <memory>
+
+namespace {
+
+constexpr unsigned entries = 8;
+constexpr __u64 the_request = 1;
+constexpr __u64 its_cancellation = 2;
+
+} // namespace
+
+Ring::Ring()
+{
+	if (int error = io_uring_queue_init(entries, &ring_, 0); error < 0)
+		throw_errno("io_uring_queue_init", -error);
+}
+
+Ring::~Ring()
+{
+	io_uring_queue_exit(&ring_);
+}
+
+Ring &Ring::of_this_thread()
+{
+	thread_local std::unique_ptr<Ring> ring;
+	thread_local pid_t owner;
+
+	if (owner != getpid()) {
+		/* A child must not touch the ring whose memory it shares with its parent. */
+		static_cast<void>(ring.release());
+		ring = std::make_unique<Ring>();
+		owner = getpid();
+	}
+	return *ring;
+}
+
+Result Ring::run(const std::function<void(io_uring_sqe *)> &prepare)
+{
+	io_uring_sqe *sqe = io_uring_get_sqe(&ring_);
+	ssize_t returned = 0;
+	int outstanding = 1;
+
+	prepare(sqe);
+	io_uring_sqe_set_data64(sqe, the_request);
+	io_uring_submit(&ring_);
+
+	while (outstanding) {
+		io_uring_cqe *cqe;
+		int error = io_uring_wait_cqe(&ring_, &cqe);
+
+		if (error == -EINTR) {
+			sqe = io_uring_get_sqe(&ring_);
+			io_uring_prep_cancel64(sqe, the_request, 0);
+			io_uring_sqe_set_data64(sqe, its_cancellation);
+			io_uring_submit(&ring_);
+			outstanding++;
+			continue;
+		}
+		if (error < 0)
+			throw_errno("io_uring_wait_cqe", -error);
+		if (cqe->user_data == the_request)
+			returned = cqe->res;
+		io_uring_cqe_seen(&ring_, cqe);
+		outstanding--;
+	}
+	return returned == -ECANCELED ? failed(EINTR) : Result{returned};
+}

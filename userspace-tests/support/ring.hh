@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* One io_uring request at a time, waited for: what a system call would have been. */
+#pragma once
+
+#include "support/result.hh"
+
+#include <liburing.h>
+
+#include <functional>
+
+class Ring {
+public:
+	Ring();
+	~Ring();
+	Ring(const Ring &) = delete;
+	Ring &operator=(const Ring &) = delete;
+
+	/** The calling thread's own ring, made on first use and again after a fork. */
+	static Ring &of_this_thread();
+
+	/**
+	 * Submits the request that @prepare describes and returns what it completed with. A signal
+	 * cancels the request; it then returns EINTR, unless it had moved something already.
+	 */
+	Result run(const std::function<void(io_uring_sqe *)> &prepare);
+
+	io_uring *get() { return &ring_; }
+
+private:
+	io_uring ring_ = {};
+};
