@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Private folios: allocating, recycling, staging, copying. */
+#include "support.h"
+
+static struct pp_cache *page_test_cache(struct kunit *test)
+{
+	return &pp_test_ring(test, 1)->cache;
+}
+
+/*
+ * Allocating
+ */
+
+static const struct alloc_case {
+	unsigned int max_order;	/* the module parameter folio_order */
+	unsigned int pages;
+	unsigned int order;
+} alloc_cases[] = {
+	{ 4, 1, 0 },  { 4, 2, 1 },   { 4, 3, 1 },   { 4, 4, 2 },
+	{ 4, 15, 3 }, { 4, 16, 4 },  { 4, 17, 4 },  { 4, UINT_MAX, 4 },
+	{ 0, 1, 0 },  { 0, 100, 0 }, { 2, 100, 2 }, { 9, 512, 9 },
+	{ 9, 511, 8 }, { 99, 100000, PP_MAX_ORDER },
+};
+
+static void alloc_case_desc(const struct alloc_case *c, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%u pages with folio_order %u",
+		 c->pages, c->max_order);
+}
+
+KUNIT_ARRAY_PARAM(alloc, alloc_cases, alloc_case_desc);
+
+static void page_test_alloc(struct kunit *test)
+{
+	const struct alloc_case *c = test->param_value;
+	struct pp_cache *cache = page_test_cache(test);
+	unsigned int max_order = pp_folio_order;
+	struct folio *folio;
+
+	pp_folio_order = c->max_order;
+	folio = pp_folio_alloc(cache, c->pages);
+	pp_folio_order = max_order;
+
+	KUNIT_ASSERT_NOT_NULL(test, folio);
+	KUNIT_EXPECT_EQ(test, folio_order(folio), c->order);
+	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 1);
+	KUNIT_EXPECT_PTR_EQ(test, folio->mapping, NULL);
+	KUNIT_EXPECT_FALSE(test, folio_test_lru(folio));
+	folio_put(folio);
+}
+
+/*
+ * Recycling
+ */
+
+static void page_test_recycles_last_one_first(struct kunit *test)
+{
+	struct pp_cache *cache = page_test_cache(test);
+	struct folio *a = pp_folio_alloc(cache, 2);
+	struct folio *b = pp_folio_alloc(cache, 2);
+	struct folio *c = pp_folio_alloc(cache, 1);
+	u64 recycled = pp_stats_read(PP_folios_recycled);
+
+	pp_folio_free(cache, a, 16);
+	pp_folio_free(cache, b, 16);
+	pp_folio_free(cache, c, 16);
+	KUNIT_EXPECT_EQ(test, cache->nr, 3);
+	KUNIT_EXPECT_EQ(test, cache->pages, 5);
+	KUNIT_EXPECT_PTR_EQ(test, pp_folio_alloc(cache, 2), b);
+	KUNIT_EXPECT_PTR_EQ(test, pp_folio_alloc(cache, 3), a);
+	KUNIT_EXPECT_PTR_EQ(test, pp_folio_alloc(cache, 1), c);
+	KUNIT_EXPECT_EQ(test, cache->pages, 0);
+	KUNIT_EXPECT_EQ(test, pp_stats_read(PP_folios_recycled) - recycled, 3);
+	folio_put(a);
+	folio_put(b);
+	folio_put(c);
+}
+
+static void page_test_recycles_no_other_order(struct kunit *test)
+{
+	struct pp_cache *cache = page_test_cache(test);
+	struct folio *small = pp_folio_alloc(cache, 1);
+	struct folio *large = pp_folio_alloc(cache, 4);
+	struct folio *got;
+
+	pp_folio_free(cache, small, 16);
+	pp_folio_free(cache, large, 16);
+	got = pp_folio_alloc(cache, 2);
+	KUNIT_EXPECT_EQ(test, folio_order(got), 1);
+	KUNIT_EXPECT_EQ(test, cache->nr, 2);
+	folio_put(got);
+}
+
+/* As while a socket has yet to send it. */
+static void page_test_recycles_nothing_in_use(struct kunit *test)
+{
+	struct pp_cache *cache = page_test_cache(test);
+	struct folio *folio = pp_folio_alloc(cache, 2);
+	struct folio *got;
+
+	folio_get(folio);
+	pp_folio_free(cache, folio, 16);
+	got = pp_folio_alloc(cache, 2);
+	KUNIT_EXPECT_PTR_NE(test, got, folio);
+	folio_put(got);
+
+	folio_put(folio);
+	got = pp_folio_alloc(cache, 2);
+	KUNIT_EXPECT_PTR_EQ(test, got, folio);
+	folio_put(got);
+}
+
+static void page_test_cache_keeps_within_allowance(struct kunit *test)
+{
+	struct pp_cache *cache = page_test_cache(test);
+	struct folio *folio = pp_folio_alloc(cache, 4);
+
+	/* Held once more, so that it can be looked at when it was freed. */
+	folio_get(folio);
+	pp_folio_free(cache, folio, 3);
+	KUNIT_EXPECT_EQ(test, cache->nr, 0);
+	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 1);
+	pp_folio_free(cache, folio, 4);
+	KUNIT_EXPECT_EQ(test, cache->nr, 1);
+	KUNIT_EXPECT_EQ(test, cache->pages, 4);
+}
+
+static void page_test_cache_is_full_after_some_folios(struct kunit *test)
+{
+	struct pp_cache *cache = page_test_cache(test);
+	struct folio *folios[PP_CACHE_FOLIOS + 1];
+	unsigned int i;
+
+	for (i = 0; i <= PP_CACHE_FOLIOS; i++)
+		folios[i] = pp_folio_alloc(cache, 1);
+	for (i = 0; i <= PP_CACHE_FOLIOS; i++)
+		pp_folio_free(cache, folios[i], UINT_MAX);
+	KUNIT_EXPECT_EQ(test, cache->nr, PP_CACHE_FOLIOS);
+	KUNIT_EXPECT_EQ(test, cache->pages, PP_CACHE_FOLIOS);
+}
+
+static void page_test_trim(struct kunit *test)
+{
+	struct pp_cache *cache = page_test_cache(test);
+	struct folio *folios[3];
+	unsigned int i;
+
+	for (i = 0; i < 3; i++)
+		folios[i] = pp_folio_alloc(cache, 4);
+	for (i = 0; i < 3; i++)
+		pp_folio_free(cache, folios[i], UINT_MAX);
+	pp_cache_trim(cache, 12);
+	KUNIT_EXPECT_EQ(test, cache->pages, 12);
+	pp_cache_trim(cache, 11);
+	KUNIT_EXPECT_EQ(test, cache->pages, 8);
+	pp_cache_trim(cache, 1);
+	KUNIT_EXPECT_EQ(test, cache->pages, 0);
+	KUNIT_EXPECT_EQ(test, cache->nr, 0);
+}
+
+/*
+ * Staging
+ */
+
+static const struct stage_case {
+	size_t offset;
+	size_t len;
+	unsigned int nr;	/* slots, with folios of 64 KiB at the most */
+} stage_cases[] = {
+	{ 0, 1, 1 },
+	{ 0, PAGE_SIZE, 1 },
+	{ 0, PAGE_SIZE + 1, 1 },
+	{ PAGE_SIZE - 1, 1, 1 },
+	{ PAGE_SIZE - 1, 2, 1 },
+	{ 1, 3 * PAGE_SIZE, 1 },
+	{ 0, 3 * PAGE_SIZE, 2 },
+	{ 5, 16 * PAGE_SIZE, 2 },
+	{ 0, 16 * PAGE_SIZE, 1 },
+	{ 0, 31 * PAGE_SIZE, 5 },
+	{ 77, 100 * PAGE_SIZE, 8 },
+};
+
+static void stage_case_desc(const struct stage_case *c, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%zu bytes at %zu", c->len, c->offset);
+}
+
+KUNIT_ARRAY_PARAM(stage, stage_cases, stage_case_desc);
+
+static void page_test_stage_counts_pages_as_asked(struct kunit *test)
+{
+	const struct stage_case *c = test->param_value;
+	struct pp_cache *cache = page_test_cache(test);
+	struct pp_stage stage = {};
+	unsigned int i, pages = 0;
+
+	KUNIT_ASSERT_EQ(test, pp_stage_alloc(cache, &stage, c->offset, c->len), 0);
+	KUNIT_EXPECT_EQ(test, pp_stage_bytes(&stage), c->len);
+	KUNIT_EXPECT_EQ(test, stage.slots[0].offset, c->offset);
+	for (i = 0; i < stage.nr; i++) {
+		struct pp_slot *slot = &stage.slots[i];
+
+		KUNIT_EXPECT_LE(test, (size_t)slot->offset + slot->len,
+				folio_size(slot->folio));
+		KUNIT_EXPECT_FALSE(test, slot->flags);
+		pages += pp_slot_pages(slot);
+	}
+	KUNIT_EXPECT_EQ(test, pages, DIV_ROUND_UP(c->offset + c->len, PAGE_SIZE));
+	pp_stage_cut(cache, &stage, 0);
+	KUNIT_EXPECT_EQ(test, stage.nr, 0);
+}
+
+static void page_test_stage_holds_so_many_slots(struct kunit *test)
+{
+	struct pp_cache *cache = page_test_cache(test);
+	size_t most = PP_STAGE_SLOTS * pp_folio_max_pages() * PAGE_SIZE;
+	struct pp_stage stage = {};
+
+	KUNIT_ASSERT_EQ(test, pp_stage_alloc(cache, &stage, 0, most + 1), 0);
+	KUNIT_EXPECT_EQ(test, stage.nr, PP_STAGE_SLOTS);
+	KUNIT_EXPECT_EQ(test, pp_stage_bytes(&stage), most);
+	pp_stage_cut(cache, &stage, 0);
+}
+
+static void page_test_stage_keeps_what_it_has_without_memory(struct kunit *test)
+{
+	struct pp_cache *cache = page_test_cache(test);
+	size_t piece = pp_folio_max_pages() * PAGE_SIZE;
+	struct pp_stage stage = {};
+
+	pp_test_fail_folio(test, 1);
+	KUNIT_EXPECT_EQ(test, pp_stage_alloc(cache, &stage, 0, 1), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, stage.nr, 0);
+	pp_test_fail_folio(test, 3);
+	KUNIT_EXPECT_EQ(test, pp_stage_alloc(cache, &stage, 0, 5 * piece), 0);
+	KUNIT_EXPECT_EQ(test, pp_stage_bytes(&stage), 2 * piece);
+	pp_test_fail_folio(test, 1);
+	KUNIT_EXPECT_EQ(test, pp_stage_alloc(cache, &stage, 0, 1), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, pp_stage_bytes(&stage), 2 * piece);
+	pp_stage_cut(cache, &stage, 0);
+}
+
+static void page_test_cut(struct kunit *test)
+{
+	struct pp_cache *cache = page_test_cache(test);
+	struct pp_stage stage = {};
+	struct folio *foreign = folio_alloc(GFP_KERNEL, 0);
+
+	KUNIT_ASSERT_NOT_NULL(test, foreign);
+	folio_get(foreign);
+	KUNIT_ASSERT_EQ(test, pp_stage_alloc(cache, &stage, 0, 3 * PAGE_SIZE), 0);
+	KUNIT_ASSERT_EQ(test, stage.nr, 2);
+	stage.slots[stage.nr++] = (struct pp_slot) {
+		.folio = foreign, .len = PAGE_SIZE, .flags = PP_SLOT_FOREIGN,
+	};
+
+	pp_stage_cut(cache, &stage, 4 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, pp_stage_bytes(&stage), 4 * PAGE_SIZE);
+	pp_stage_cut(cache, &stage, 3 * PAGE_SIZE + 1);
+	KUNIT_EXPECT_EQ(test, stage.nr, 3);
+	KUNIT_EXPECT_EQ(test, (u32)stage.slots[2].len, 1);
+	pp_stage_cut(cache, &stage, 3 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, stage.nr, 2);
+	KUNIT_EXPECT_EQ(test, folio_ref_count(foreign), 1);
+	pp_stage_cut(cache, &stage, 2 * PAGE_SIZE - 1);
+	KUNIT_EXPECT_EQ(test, stage.nr, 1);
+	KUNIT_EXPECT_EQ(test, pp_stage_bytes(&stage), 2 * PAGE_SIZE - 1);
+	KUNIT_EXPECT_EQ(test, cache->pages, 1);
+	pp_stage_cut(cache, &stage, 0);
+	KUNIT_EXPECT_EQ(test, stage.nr, 0);
+	folio_put(foreign);
+}
+
+/*
+ * Copying
+ */
+
+static const struct copy_case {
+	unsigned int to_order;
+	size_t to_offset;
+	unsigned int from_order;
+	size_t from_offset;
+	size_t len;
+} copy_cases[] = {
+	{ 0, 0, 0, 0, PAGE_SIZE },
+	{ 0, PAGE_SIZE - 1, 0, 0, 1 },
+	{ 1, PAGE_SIZE - 1, 0, 5, 2 },
+	{ 0, 9, 1, PAGE_SIZE - 3, 6 },
+	{ 2, 1, 2, PAGE_SIZE + 2, 2 * PAGE_SIZE + 1000 },
+	{ 2, PAGE_SIZE + 2, 2, 1, 2 * PAGE_SIZE + 1000 },
+	{ 4, 0, 4, 0, SZ_64K },
+	{ 4, 17, 4, 4099, 50000 },
+};
+
+static void copy_case_desc(const struct copy_case *c, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%zu bytes from %zu of order %u to %zu of order %u",
+		 c->len, c->from_offset, c->from_order, c->to_offset, c->to_order);
+}
+
+KUNIT_ARRAY_PARAM(copy, copy_cases, copy_case_desc);
+
+static void page_test_copy(struct kunit *test)
+{
+	const struct copy_case *c = test->param_value;
+	struct folio *from = folio_alloc(GFP_KERNEL, c->from_order);
+	struct folio *to = folio_alloc(GFP_KERNEL | __GFP_ZERO, c->to_order);
+	u8 *p;
+
+	KUNIT_ASSERT_NOT_NULL(test, from);
+	KUNIT_ASSERT_NOT_NULL(test, to);
+	pp_test_fill_folio(from, 0, 0, folio_size(from));
+	pp_copy_folio(to, c->to_offset, from, c->from_offset, c->len);
+	pp_test_expect_folio(test, to, c->to_offset, c->from_offset, c->len);
+	p = folio_address(to);
+	KUNIT_EXPECT_PTR_EQ(test, memchr_inv(p, 0, c->to_offset), NULL);
+	KUNIT_EXPECT_PTR_EQ(test, memchr_inv(p + c->to_offset + c->len, 0,
+					     folio_size(to) - c->to_offset - c->len),
+			    NULL);
+	folio_put(from);
+	folio_put(to);
+}
+
+static const struct pages_case {
+	size_t offset;
+	size_t len;
+	unsigned int pages;
+} pages_cases[] = {
+	{ 0, 1, 1 },		   { 0, PAGE_SIZE, 1 },	  { 0, PAGE_SIZE + 1, 2 },
+	{ PAGE_SIZE - 1, 1, 1 },   { PAGE_SIZE - 1, 2, 2 }, { PAGE_SIZE, 1, 1 },
+	{ PAGE_SIZE + 1, PAGE_SIZE, 2 }, { 0, SZ_2M, SZ_2M / PAGE_SIZE },
+};
+
+static void pages_case_desc(const struct pages_case *c, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%zu bytes at %zu", c->len, c->offset);
+}
+
+KUNIT_ARRAY_PARAM(pages, pages_cases, pages_case_desc);
+
+static void page_test_slot_pages(struct kunit *test)
+{
+	const struct pages_case *c = test->param_value;
+	struct pp_slot slot = { .offset = c->offset, .len = c->len };
+
+	KUNIT_EXPECT_EQ(test, (u32)slot.len, c->len);
+	KUNIT_EXPECT_EQ(test, pp_slot_pages(&slot), c->pages);
+}
+
+static struct kunit_case page_test_cases[] = {
+	KUNIT_CASE_PARAM(page_test_alloc, alloc_gen_params),
+	KUNIT_CASE(page_test_recycles_last_one_first),
+	KUNIT_CASE(page_test_recycles_no_other_order),
+	KUNIT_CASE(page_test_recycles_nothing_in_use),
+	KUNIT_CASE(page_test_cache_keeps_within_allowance),
+	KUNIT_CASE(page_test_cache_is_full_after_some_folios),
+	KUNIT_CASE(page_test_trim),
+	KUNIT_CASE_PARAM(page_test_stage_counts_pages_as_asked, stage_gen_params),
+	KUNIT_CASE(page_test_stage_holds_so_many_slots),
+	KUNIT_CASE(page_test_stage_keeps_what_it_has_without_memory),
+	KUNIT_CASE(page_test_cut),
+	KUNIT_CASE_PARAM(page_test_copy, copy_gen_params),
+	KUNIT_CASE_PARAM(page_test_slot_pages, pages_gen_params),
+	{}
+};
+
+static struct kunit_suite page_test_suite = {
+	.name = "privpipe_page",
+	.test_cases = page_test_cases,
+};
+
+kunit_test_suite(page_test_suite);

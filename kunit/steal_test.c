@@ -1,0 +1,519 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Taking pages out of the page cache and out of ordinary pipes. */
+#include <linux/mman.h>
+#include <linux/swap.h>
+
+#include "splice.h"
+#include "support.h"
+
+static const struct policy_case {
+	const char *name;
+	unsigned int policy;
+	unsigned int flags;
+	unsigned int meaning;
+} policy_cases[] = {
+	{ "default", PRIVPIPE_POLICY_DEFAULT, 0, PRIVPIPE_POLICY_NEVER },
+	{ "default, asked to move", PRIVPIPE_POLICY_DEFAULT, SPLICE_F_MOVE,
+	  PRIVPIPE_POLICY_ALWAYS },
+	{ "never", PRIVPIPE_POLICY_NEVER, SPLICE_F_MOVE, PRIVPIPE_POLICY_NEVER },
+	{ "move", PRIVPIPE_POLICY_MOVE, SPLICE_F_MORE, PRIVPIPE_POLICY_NEVER },
+	{ "move, asked to", PRIVPIPE_POLICY_MOVE, SPLICE_F_MOVE,
+	  PRIVPIPE_POLICY_ALWAYS },
+	{ "auto", PRIVPIPE_POLICY_AUTO, SPLICE_F_MOVE, PRIVPIPE_POLICY_AUTO },
+	{ "always", PRIVPIPE_POLICY_ALWAYS, 0, PRIVPIPE_POLICY_ALWAYS },
+};
+
+KUNIT_ARRAY_PARAM_DESC(policy, policy_cases, name);
+
+static void steal_test_policy(struct kunit *test)
+{
+	const struct policy_case *c = test->param_value;
+
+	KUNIT_EXPECT_EQ(test, pp_policy_resolve(c->policy, c->flags), c->meaning);
+}
+
+static void steal_test_scratch(struct kunit *test)
+{
+	const unsigned int pages[][2] = { { 1, 1 }, { 3, 4 }, { 16, 16 }, { 100000, 512 } };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(pages); i++) {
+		struct pipe_inode_info *scratch = pp_scratch_alloc(pages[i][0]);
+
+		KUNIT_ASSERT_NOT_NULL(test, scratch);
+		KUNIT_EXPECT_EQ(test, scratch->ring_size, pages[i][1]);
+		KUNIT_EXPECT_EQ(test, scratch->max_usage, pages[i][1]);
+		pp_scratch_free(scratch);
+	}
+	pp_scratch_free(NULL);
+}
+
+static ssize_t take(struct pp_ring *ring, struct file *file, loff_t *pos, size_t len,
+		    unsigned int policy)
+{
+	return pp_fill_file(ring, file, pos, len, 0, policy, true);
+}
+
+static bool is_cached(struct file *file, pgoff_t index)
+{
+	struct folio *folio = filemap_get_folio(file->f_mapping, index);
+
+	if (IS_ERR(folio))
+		return false;
+	folio_put(folio);
+	return true;
+}
+
+/*
+ * What is taken
+ */
+
+static void steal_test_takes_folio(struct kunit *test)
+{
+	unsigned int order = *(const unsigned int *)test->param_value;
+	size_t size = PAGE_SIZE << order;
+	struct pp_ring *ring = pp_test_ring(test, 1024);
+	struct file *file = pp_test_file(test, 4 * size);
+	struct folio *folio;
+	loff_t pos = size;
+
+	folio = pp_test_cache(test, file, 1 << order, order);
+
+	KUNIT_ASSERT_EQ(test, take(ring, file, &pos, size, PRIVPIPE_POLICY_ALWAYS), size);
+	KUNIT_EXPECT_EQ(test, pos, 2 * size);
+	KUNIT_EXPECT_EQ(test, ring->taken, size);
+	KUNIT_EXPECT_EQ(test, ring->copied, 0);
+	KUNIT_EXPECT_EQ(test, ring->reserved, 0);
+	KUNIT_EXPECT_EQ(test, ring->head - ring->tail, 1);
+	KUNIT_EXPECT_PTR_EQ(test, pp_ring_tail(ring)->folio, folio);
+	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 1);
+	KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
+	KUNIT_EXPECT_FALSE(test, is_cached(file, 1 << order));
+	pp_test_expect_ring(test, ring, size, size);
+
+	/* The file has its bytes all the same. */
+	file->f_pos = size;
+	pp_test_expect_read(test, file, size, size);
+}
+
+static const unsigned int folio_orders[] = {
+	0,
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE	/* else the page cache has no large folios */
+	1, 2, 4, 5, PP_MAX_ORDER,
+#endif
+};
+
+static void folio_order_desc(const unsigned int *order, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "order %u", *order);
+}
+
+KUNIT_ARRAY_PARAM(folio_order, folio_orders, folio_order_desc);
+
+/* A page that was read just now is in this CPU's LRU batch still. */
+static void steal_test_takes_page_just_read(struct kunit *test)
+{
+	struct pp_ring *ring = pp_test_ring(test, 16);
+	struct file *file = pp_test_file(test, 4 * PAGE_SIZE);
+	loff_t pos = 0;
+
+	lru_add_drain_all();
+	migrate_disable();
+	KUNIT_EXPECT_EQ(test, take(ring, file, &pos, 4 * PAGE_SIZE,
+				   PRIVPIPE_POLICY_ALWAYS), 4 * PAGE_SIZE);
+	migrate_enable();
+	KUNIT_EXPECT_EQ(test, ring->taken, 4 * PAGE_SIZE);
+	pp_test_expect_ring(test, ring, 0, 4 * PAGE_SIZE);
+}
+
+static void steal_test_takes_end_of_file(struct kunit *test)
+{
+	struct pp_ring *ring = pp_test_ring(test, 16);
+	struct file *file = pp_test_file(test, PAGE_SIZE + 100);
+	loff_t pos = 0;
+
+	pp_test_cache(test, file, 0, 0);
+	pp_test_cache(test, file, 1, 0);
+	KUNIT_EXPECT_EQ(test, take(ring, file, &pos, SZ_64K, PRIVPIPE_POLICY_ALWAYS),
+			PAGE_SIZE + 100);
+	KUNIT_EXPECT_EQ(test, ring->taken, PAGE_SIZE + 100);
+	KUNIT_EXPECT_EQ(test, take(ring, file, &pos, SZ_64K, PRIVPIPE_POLICY_ALWAYS), 0);
+	KUNIT_EXPECT_EQ(test, pos, PAGE_SIZE + 100);
+	KUNIT_EXPECT_EQ(test, ring->reserved, 0);
+	pp_test_expect_ring(test, ring, 0, PAGE_SIZE + 100);
+}
+
+static void steal_test_takes_as_much_as_there_is_room(struct kunit *test)
+{
+	struct pp_ring *ring = pp_test_ring(test, 4);
+	struct file *file = pp_test_file(test, 16 * PAGE_SIZE);
+	loff_t pos = 0;
+	pgoff_t i;
+
+	for (i = 0; i < 16; i++)
+		pp_test_cache(test, file, i, 0);
+	KUNIT_EXPECT_EQ(test, take(ring, file, &pos, SZ_64K, PRIVPIPE_POLICY_ALWAYS),
+			4 * PAGE_SIZE);
+	KUNIT_EXPECT_TRUE(test, is_cached(file, 4));
+	KUNIT_EXPECT_EQ(test, take(ring, file, &pos, SZ_64K, PRIVPIPE_POLICY_ALWAYS),
+			-EAGAIN);
+	KUNIT_EXPECT_EQ(test, pos, 4 * PAGE_SIZE);
+	pp_test_expect_ring(test, ring, 0, 4 * PAGE_SIZE);
+}
+
+/*
+ * What is refused
+ */
+
+static void spoil_dirty(struct kunit *test, struct folio *folio)
+{
+	folio_mark_dirty(folio);
+}
+
+static void restore_dirty(struct folio *folio)
+{
+	folio_clear_dirty(folio);
+}
+
+static void spoil_writeback(struct kunit *test, struct folio *folio)
+{
+	folio_lock(folio);
+	folio_start_writeback(folio);
+	folio_unlock(folio);
+}
+
+static void spoil_locked(struct kunit *test, struct folio *folio)
+{
+	folio_lock(folio);
+}
+
+static void spoil_busy(struct kunit *test, struct folio *folio)
+{
+	folio_get(folio);
+}
+
+static void spoil_hot(struct kunit *test, struct folio *folio)
+{
+	folio_mark_accessed(folio);
+	folio_mark_accessed(folio);
+	lru_add_drain_all();
+	KUNIT_ASSERT_TRUE(test, folio_test_active(folio));
+}
+
+static void spoil_workingset(struct kunit *test, struct folio *folio)
+{
+	folio_set_workingset(folio);
+}
+
+static void spoil_private(struct kunit *test, struct folio *folio)
+{
+	folio_attach_private(folio, folio);
+}
+
+static void restore_nothing(struct folio *folio)
+{
+}
+
+static const struct refusal_case {
+	const char *name;
+	enum pp_counter reason;
+	unsigned int policy;
+	void (*spoil)(struct kunit *test, struct folio *folio);
+	void (*restore)(struct folio *folio);
+} refusal_cases[] = {
+	{ "dirty", PP_refused_dirty_pages, PRIVPIPE_POLICY_ALWAYS, spoil_dirty,
+	  restore_dirty },
+	{ "under writeback", PP_refused_writeback_pages, PRIVPIPE_POLICY_ALWAYS,
+	  spoil_writeback, folio_end_writeback },
+	{ "locked", PP_refused_locked_pages, PRIVPIPE_POLICY_ALWAYS, spoil_locked,
+	  folio_unlock },
+	{ "referenced", PP_refused_busy_pages, PRIVPIPE_POLICY_ALWAYS, spoil_busy,
+	  folio_put },
+	{ "active", PP_refused_hot_pages, PRIVPIPE_POLICY_AUTO, spoil_hot,
+	  restore_nothing },
+	{ "workingset", PP_refused_hot_pages, PRIVPIPE_POLICY_AUTO, spoil_workingset,
+	  restore_nothing },
+	{ "not released by its filesystem", PP_refused_failed_pages,
+	  PRIVPIPE_POLICY_ALWAYS, spoil_private, restore_nothing },
+};
+
+KUNIT_ARRAY_PARAM_DESC(refusal, refusal_cases, name);
+
+/* The page in the middle is copied; its neighbours are taken; nobody can tell. */
+static void steal_test_refuses(struct kunit *test)
+{
+	const struct refusal_case *c = test->param_value;
+	struct pp_ring *ring = pp_test_ring(test, 16);
+	struct file *file = pp_test_file(test, 3 * PAGE_SIZE);
+	u64 refused = pp_stats_read(c->reason);
+	struct folio *folio;
+	loff_t pos = 0;
+	ssize_t ret;
+
+	pp_test_cache(test, file, 0, 0);
+	folio = pp_test_cache(test, file, 1, 0);
+	pp_test_cache(test, file, 2, 0);
+
+	c->spoil(test, folio);
+	ret = take(ring, file, &pos, SZ_64K, c->policy);
+	c->restore(folio);
+
+	KUNIT_EXPECT_EQ(test, ret, 3 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, pos, 3 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, ring->taken, 2 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, ring->copied, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, pp_stats_read(c->reason) - refused, 1);
+	KUNIT_EXPECT_FALSE(test, is_cached(file, 0));
+	KUNIT_EXPECT_TRUE(test, is_cached(file, 1));
+	KUNIT_EXPECT_FALSE(test, is_cached(file, 2));
+	pp_test_expect_ring(test, ring, 0, 3 * PAGE_SIZE);
+}
+
+static void steal_test_auto_takes_cold_page(struct kunit *test)
+{
+	struct pp_ring *ring = pp_test_ring(test, 16);
+	struct file *file = pp_test_file(test, PAGE_SIZE);
+	loff_t pos = 0;
+
+	pp_test_cache(test, file, 0, 0);
+	KUNIT_EXPECT_EQ(test, take(ring, file, &pos, PAGE_SIZE, PRIVPIPE_POLICY_AUTO),
+			PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, ring->taken, PAGE_SIZE);
+}
+
+static void steal_test_refuses_mapped(struct kunit *test)
+{
+	struct pp_ring *ring = pp_test_ring(test, 16);
+	struct file *file = pp_test_file(test, PAGE_SIZE);
+	u64 refused = pp_stats_read(PP_refused_mapped_pages);
+	char __user *memory = pp_test_map(test, file, PAGE_SIZE, 0);
+	loff_t pos = 0;
+
+	pp_test_expect_user(test, memory, 0, PAGE_SIZE);
+	lru_add_drain_all();
+
+	KUNIT_EXPECT_EQ(test, take(ring, file, &pos, PAGE_SIZE, PRIVPIPE_POLICY_ALWAYS),
+			PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, ring->copied, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, pp_stats_read(PP_refused_mapped_pages) - refused, 1);
+
+	vm_munmap((unsigned long)memory, PAGE_SIZE);
+	lru_add_drain_all();
+	pos = 0;
+	KUNIT_EXPECT_EQ(test, take(ring, file, &pos, PAGE_SIZE, PRIVPIPE_POLICY_ALWAYS),
+			PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, ring->taken, PAGE_SIZE);
+}
+
+static const struct part_case {
+	const char *name;
+	unsigned int order;
+	loff_t pos;
+	size_t len;
+	size_t taken;
+} part_cases[] = {
+	{ "first half of a page", 0, 0, PAGE_SIZE / 2, 0 },
+	{ "second half of a page", 0, PAGE_SIZE / 2, PAGE_SIZE / 2, 0 },
+	{ "a byte", 0, 77, 1, 0 },
+	{ "all but a byte", 0, 0, PAGE_SIZE - 1, 0 },
+	{ "half, whole, half", 0, PAGE_SIZE / 2, 2 * PAGE_SIZE, PAGE_SIZE },
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
+	{ "three quarters of a folio", 2, 0, 3 * PAGE_SIZE, 0 },
+	{ "the rest of a folio and a whole one", 2, PAGE_SIZE, 7 * PAGE_SIZE,
+	  4 * PAGE_SIZE },
+	{ "a whole folio and a byte", 2, 0, 4 * PAGE_SIZE + 1, 4 * PAGE_SIZE },
+#endif
+};
+
+KUNIT_ARRAY_PARAM_DESC(part, part_cases, name);
+
+static void steal_test_refuses_part(struct kunit *test)
+{
+	const struct part_case *c = test->param_value;
+	struct pp_ring *ring = pp_test_ring(test, 16);
+	struct file *file = pp_test_file(test, 8 * PAGE_SIZE);
+	loff_t pos = c->pos;
+	pgoff_t i;
+
+	for (i = 0; i < 8; i += 1 << c->order)
+		pp_test_cache(test, file, i, c->order);
+
+	KUNIT_EXPECT_EQ(test, take(ring, file, &pos, c->len, PRIVPIPE_POLICY_ALWAYS),
+			c->len);
+	KUNIT_EXPECT_EQ(test, pos, c->pos + c->len);
+	KUNIT_EXPECT_EQ(test, ring->taken, c->taken);
+	KUNIT_EXPECT_EQ(test, ring->copied, c->len - c->taken);
+	/* Copies need as much room as the pages would have. */
+	KUNIT_EXPECT_EQ(test, ring->used,
+			DIV_ROUND_UP(offset_in_page(c->pos) + c->len, PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, ring->reserved, 0);
+	pp_test_expect_ring(test, ring, c->pos, c->len);
+}
+
+/*
+ * Failures
+ */
+
+static void steal_test_read_error_shows_in_this_call(struct kunit *test)
+{
+	struct pp_ring *ring = pp_test_ring(test, 16);
+	struct file *file = pp_test_file(test, 4 * PAGE_SIZE);
+	loff_t pos = 0;
+
+	pp_test_break(file, 2);
+	KUNIT_EXPECT_EQ(test, take(ring, file, &pos, SZ_64K, PRIVPIPE_POLICY_ALWAYS),
+			2 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, take(ring, file, &pos, SZ_64K, PRIVPIPE_POLICY_ALWAYS),
+			-EIO);
+	KUNIT_EXPECT_EQ(test, pos, 2 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, ring->reserved, 0);
+	pp_test_expect_ring(test, ring, 0, 2 * PAGE_SIZE);
+}
+
+/* Every second page has to be copied; each copy in turn finds no memory. */
+static void steal_test_tells_the_truth_without_memory(struct kunit *test)
+{
+	unsigned int nth;
+
+	for (nth = 1; nth <= 5; nth++) {
+		struct pp_ring *ring = pp_test_ring(test, 16);
+		struct file *file = pp_test_file(test, 8 * PAGE_SIZE);
+		unsigned int calls = 0;
+		loff_t pos = 0, before;
+		ssize_t ret;
+		pgoff_t i;
+
+		for (i = 0; i < 8; i++) {
+			struct folio *folio = pp_test_cache(test, file, i, 0);
+
+			if (i & 1)
+				folio_set_workingset(folio);
+		}
+		pp_test_fail_folio(test, nth);
+		for (;; calls++) {
+			before = pos;
+			ret = take(ring, file, &pos, SZ_64K, PRIVPIPE_POLICY_AUTO);
+			if (ret <= 0)
+				break;
+			KUNIT_EXPECT_EQ(test, pos, before + ret);
+			KUNIT_EXPECT_EQ(test, ring->reserved, 0);
+			pp_test_expect_ring(test, ring, 0, pos);
+		}
+		pp_test_fail_folio(test, 0);
+		KUNIT_EXPECT_EQ(test, ret, 0);
+		KUNIT_EXPECT_EQ(test, pos, 8 * PAGE_SIZE);
+		KUNIT_EXPECT_EQ(test, calls, nth <= 4 ? 2 : 1);
+	}
+}
+
+/*
+ * Ordinary pipes
+ */
+
+/* An ordinary pipe with one buffer. */
+static struct pipe_buffer *stock_buffer(struct kunit *test, struct file *ends[2],
+					size_t len)
+{
+	struct pipe_inode_info *pipe;
+
+	pp_test_stock_pipe(test, ends);
+	if (len)
+		pp_test_write(test, ends[1], 0, len);
+	pipe = ends[0]->private_data;
+	return &pipe->bufs[pipe->tail & (pipe->ring_size - 1)];
+}
+
+static struct folio *take_stock(struct file *ends[2], struct pipe_buffer *buf,
+				unsigned int flags)
+{
+	struct pipe_inode_info *pipe = ends[0]->private_data;
+	struct folio *folio;
+
+	pipe_lock(pipe);
+	folio = pp_take_stock(pipe, buf, flags);
+	pipe_unlock(pipe);
+	return folio;
+}
+
+static void steal_test_stock_page_is_taken(struct kunit *test)
+{
+	struct file *ends[2];
+	struct pipe_buffer *buf = stock_buffer(test, ends, PAGE_SIZE);
+	struct folio *folio = take_stock(ends, buf, 0);
+
+	KUNIT_ASSERT_NOT_NULL(test, folio);
+	KUNIT_EXPECT_PTR_EQ(test, folio, page_folio(buf->page));
+	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 2);
+	KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
+	pp_test_expect_folio(test, folio, 0, 0, PAGE_SIZE);
+	folio_put(folio);
+}
+
+static void steal_test_stock_part_is_refused(struct kunit *test)
+{
+	struct file *ends[2];
+	struct pipe_buffer *buf = stock_buffer(test, ends, PAGE_SIZE - 1);
+
+	KUNIT_EXPECT_PTR_EQ(test, take_stock(ends, buf, SPLICE_F_MOVE), NULL);
+}
+
+/* As after tee. */
+static void steal_test_stock_shared_page_is_refused(struct kunit *test)
+{
+	struct file *ends[2];
+	struct pipe_buffer *buf = stock_buffer(test, ends, PAGE_SIZE);
+
+	get_page(buf->page);
+	KUNIT_EXPECT_PTR_EQ(test, take_stock(ends, buf, SPLICE_F_MOVE), NULL);
+	put_page(buf->page);
+}
+
+static void steal_test_stock_file_page_is_taken_when_asked(struct kunit *test)
+{
+	struct file *file = pp_test_file(test, 2 * PAGE_SIZE), *ends[2];
+	struct pipe_buffer *buf = stock_buffer(test, ends, 0);
+	struct pipe_inode_info *pipe = ends[0]->private_data;
+	struct folio *folio = pp_test_cache(test, file, 0, 0);
+	loff_t pos = 0;
+
+	pipe_lock(pipe);
+	KUNIT_ASSERT_EQ(test, vfs_splice_read(file, &pos, pipe, PAGE_SIZE, 0),
+			PAGE_SIZE);
+	pipe_unlock(pipe);
+
+	KUNIT_EXPECT_PTR_EQ(test, take_stock(ends, buf, 0), NULL);
+	folio_mark_dirty(folio);
+	KUNIT_EXPECT_PTR_EQ(test, take_stock(ends, buf, SPLICE_F_MOVE), NULL);
+	folio_clear_dirty(folio);
+	KUNIT_EXPECT_TRUE(test, is_cached(file, 0));
+	KUNIT_EXPECT_PTR_EQ(test, take_stock(ends, buf, SPLICE_F_MOVE), folio);
+	KUNIT_EXPECT_FALSE(test, is_cached(file, 0));
+	folio_put(folio);
+}
+
+static struct kunit_case steal_test_cases[] = {
+	KUNIT_CASE_PARAM(steal_test_policy, policy_gen_params),
+	KUNIT_CASE(steal_test_scratch),
+	KUNIT_CASE_PARAM(steal_test_takes_folio, folio_order_gen_params),
+	KUNIT_CASE(steal_test_takes_page_just_read),
+	KUNIT_CASE(steal_test_takes_end_of_file),
+	KUNIT_CASE(steal_test_takes_as_much_as_there_is_room),
+	KUNIT_CASE_PARAM(steal_test_refuses, refusal_gen_params),
+	KUNIT_CASE(steal_test_auto_takes_cold_page),
+	KUNIT_CASE(steal_test_refuses_mapped),
+	KUNIT_CASE_PARAM(steal_test_refuses_part, part_gen_params),
+	KUNIT_CASE(steal_test_read_error_shows_in_this_call),
+	KUNIT_CASE(steal_test_tells_the_truth_without_memory),
+	KUNIT_CASE(steal_test_stock_page_is_taken),
+	KUNIT_CASE(steal_test_stock_part_is_refused),
+	KUNIT_CASE(steal_test_stock_shared_page_is_refused),
+	KUNIT_CASE(steal_test_stock_file_page_is_taken_when_asked),
+	{}
+};
+
+static struct kunit_suite steal_test_suite = {
+	.name = "privpipe_steal",
+	.test_cases = steal_test_cases,
+};
+
+kunit_test_suite(steal_test_suite);

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the suites share: bytes that tell where they came from, and pipes, files
+ * and memory that go away with the test.
+ */
+#ifndef PRIVPIPE_KUNIT_SUPPORT_H
+#define PRIVPIPE_KUNIT_SUPPORT_H
+
+#include <kunit/static_stub.h>
+#include <kunit/test.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/pipe_fs_i.h>
+#include <linux/splice.h>
+
+#include <linux/privpipe.h>
+
+#include "device.h"
+#include "file.h"
+#include "ring.h"
+#include "stats.h"
+#include "steal.h"
+
+/**
+ * pp_test_byte() - What belongs at a position.
+ * @pos: the position, in bytes
+ *
+ * Bytes, rows of 256 bytes and pages that change places all show.
+ *
+ * Return: the byte.
+ */
+static inline u8 pp_test_byte(u64 pos)
+{
+	return pos + (pos >> 8) * 7 + (pos >> PAGE_SHIFT) * 151 + 1;
+}
+
+void pp_test_fill(void *to, u64 pos, size_t len);
+void pp_test_fill_folio(struct folio *folio, size_t offset, u64 pos, size_t len);
+void pp_test_expect(struct kunit *test, const void *from, u64 pos, size_t len);
+void pp_test_expect_folio(struct kunit *test, struct folio *folio, size_t offset,
+			  u64 pos, size_t len);
+void *pp_test_pattern(struct kunit *test, u64 pos, size_t len);
+
+struct pp_ring *pp_test_ring(struct kunit *test, unsigned int pages);
+struct pp_slot pp_test_slot(struct kunit *test, struct pp_ring *ring,
+			    unsigned int order, size_t offset, size_t len, u64 pos);
+void pp_test_push(struct kunit *test, struct pp_ring *ring, unsigned int order,
+		  size_t offset, size_t len, u64 pos);
+void pp_test_consume(struct pp_ring *ring, size_t len);
+void pp_test_expect_ring(struct kunit *test, struct pp_ring *ring, u64 pos,
+			 size_t len);
+
+void pp_test_pipe(struct kunit *test, unsigned int pages, int flags,
+		  struct file *ends[2]);
+void pp_test_stock_pipe(struct kunit *test, struct file *ends[2]);
+void pp_test_socket_pair(struct kunit *test, struct file *ends[2]);
+struct file *pp_test_file(struct kunit *test, loff_t size);
+struct file *pp_test_scratch_file(struct kunit *test);
+void pp_test_write(struct kunit *test, struct file *file, u64 pos, size_t len);
+void pp_test_expect_read(struct kunit *test, struct file *file, u64 pos,
+			 size_t len);
+void pp_test_keep(struct kunit *test, struct file *file);
+void pp_test_close(struct kunit *test, struct file *file);
+int pp_test_fd(struct kunit *test, struct file *file);
+
+void pp_test_break(struct file *file, pgoff_t index);
+struct folio *pp_test_cache(struct kunit *test, struct file *file, pgoff_t index,
+			    unsigned int order);
+
+/**
+ * struct pp_test_io - how the files of pp_test_stream() behave
+ * @most: bytes that one call moves at the most, 0 for no limit
+ * @error: what a call returns once @good bytes have moved, 0 for never
+ * @good: see @error
+ * @done: bytes moved; a source has pp_test_byte() at each position
+ * @got: what was written, or NULL not to keep it
+ */
+struct pp_test_io {
+	size_t most;
+	int error;
+	size_t good;
+	size_t done;
+	u8 *got;
+};
+
+struct file *pp_test_stream(struct kunit *test, struct pp_test_io *io);
+struct file *pp_test_device(struct kunit *test);
+
+char __user *pp_test_map(struct kunit *test, struct file *file, size_t len,
+			 unsigned long offset);
+char __user *pp_test_user(struct kunit *test, size_t len);
+void pp_test_fill_user(struct kunit *test, char __user *to, u64 pos, size_t len);
+void pp_test_expect_user(struct kunit *test, const char __user *from, u64 pos,
+			 size_t len);
+long pp_test_command(struct kunit *test, struct file *file, unsigned int cmd,
+		     void *arg, size_t size);
+
+void pp_test_fail_folio(struct kunit *test, unsigned int nth);
+
+#endif /* PRIVPIPE_KUNIT_SUPPORT_H */
