@@ -73,15 +73,20 @@ size_t pp_read_hint(struct file *in, loff_t pos, size_t len)
 	return min_t(u64, len, left > 0 ? left : SZ_64K);
 }
 
+/* TCP without a protocol on top of it, such as TLS in the kernel. */
+static bool pp_plain_tcp(struct socket *sock)
+{
+	return sk_is_tcp(sock->sk) && !inet_csk_has_ulp(sock->sk);
+}
+
 static ssize_t pp_read_socket(struct socket *sock, struct iov_iter *to,
 			      unsigned int flags)
 {
 	struct msghdr msg = { .msg_iter = *to };
-	bool plain_tcp = sk_is_tcp(sock->sk) && !inet_csk_has_ulp(sock->sk);
 	bool nonblock = sock->file->f_flags & O_NONBLOCK;
 
 	/* The flag counts for sockets with a ->splice_read, but not for TCP. */
-	if (flags & SPLICE_F_NONBLOCK && !plain_tcp &&
+	if (flags & SPLICE_F_NONBLOCK && !pp_plain_tcp(sock) &&
 	    READ_ONCE(sock->ops)->splice_read)
 		nonblock = true;
 	return sock_recvmsg(sock, &msg, nonblock ? MSG_DONTWAIT : 0);
@@ -215,6 +220,34 @@ ssize_t pp_fill_file(struct pp_ring *ring, struct file *in, loff_t *pos,
  * Files and sockets as targets
  */
 
+/*
+ * Put pages into a TCP packet as they are, so that what lies together in a folio
+ * becomes one fragment.  MSG_SPLICE_PAGES would make one for each page, and every
+ * fragment costs on its way.
+ */
+static int pp_fill_skb(struct sk_buff *skb, struct iov_iter *from, size_t len)
+{
+	while (len) {
+		const struct bio_vec *bv = from->bvec;
+		size_t offset = bv->bv_offset + from->iov_offset;
+		size_t n = min_t(size_t, len, bv->bv_len - from->iov_offset);
+		int i = skb_shinfo(skb)->nr_frags;
+
+		if (skb_can_coalesce(skb, i, bv->bv_page, offset)) {
+			skb_frag_size_add(&skb_shinfo(skb)->frags[i - 1], n);
+		} else if (i == MAX_SKB_FRAGS) {
+			return -EMSGSIZE;
+		} else {
+			get_page(bv->bv_page);
+			skb_fill_page_desc(skb, i, bv->bv_page, offset, n);
+		}
+		skb_len_add(skb, n);
+		iov_iter_advance(from, n);
+		len -= n;
+	}
+	return 0;
+}
+
 /**
  * pp_send_bvec() - Write private pages to a file or hand them to a socket.
  * @out: where to; its operations were checked
@@ -232,7 +265,13 @@ ssize_t pp_send_bvec(struct file *out, loff_t *pos, struct bio_vec *bvec,
 		     unsigned int nr, size_t len, bool more)
 {
 	struct socket *sock = sock_from_file(out);
-	struct msghdr msg = { .msg_flags = MSG_SPLICE_PAGES };
+	static const struct ubuf_info_ops no_ops;
+	struct ubuf_info uarg = {
+		.ops = &no_ops,
+		.refcnt = REFCOUNT_INIT(1),
+		.flags = SKBFL_SHARED_FRAG,
+	};
+	struct msghdr msg = {};
 
 	iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, bvec, nr, len);
 	if (!sock)
@@ -242,6 +281,18 @@ ssize_t pp_send_bvec(struct file *out, loff_t *pos, struct bio_vec *bvec,
 		msg.msg_flags |= MSG_MORE;
 	if (out->f_flags & O_NONBLOCK)
 		msg.msg_flags |= MSG_DONTWAIT;
+	if (pp_plain_tcp(sock)) {
+		/*
+		 * Without SKBFL_ZEROCOPY_ENABLE nobody is told when the pages
+		 * are free, and nobody looks at this after the call: each
+		 * fragment has a reference, as with MSG_SPLICE_PAGES.
+		 */
+		msg.msg_flags |= MSG_ZEROCOPY;
+		msg.msg_ubuf = &uarg;
+		msg.sg_from_iter = pp_fill_skb;
+	} else {
+		msg.msg_flags |= MSG_SPLICE_PAGES;
+	}
 	return sock_sendmsg(sock, &msg);
 }
 
