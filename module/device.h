@@ -9,9 +9,6 @@
 
 struct io_uring_cmd;
 
-/* How many folios a sendfile keeps while it runs. */
-#define PP_DEVICE_FOLIOS	4
-
 long pp_command(struct file *file, unsigned int cmd, void __user *uarg,
 		bool nowait);
 struct pp_cache *pp_device_cache(struct file *file);

@@ -265,7 +265,9 @@ static ssize_t pp_sendfile_files(struct pp_sending *s, struct fd in, struct fd o
 
 /**
  * pp_sendfile() - PRIVPIPE_SENDFILE.
- * @called_on: /dev/privpipe or an end of a private pipe, whose cache is used
+ * @called_on: /dev/privpipe or an end of a private pipe, whose cache is used and
+ *	keeps folios for the next call: a pipe's as many as it may, the device's
+ *	PP_CACHE_FOLIOS until it is closed
  * @arg: the arguments
  * @nowait: don't wait; as the files might, don't even try
  *
@@ -277,7 +279,8 @@ long pp_sendfile(struct file *called_on, struct privpipe_sendfile *arg,
 	struct pp_ring *ring = pp_ring_of(called_on);
 	struct pp_sending s = {
 		.cache = pp_device_cache(called_on),
-		.allowance = PP_DEVICE_FOLIOS * pp_folio_max_pages(),
+		.allowance = ring ? pp_ring_allowance(ring) :
+			     PP_CACHE_FOLIOS * pp_folio_max_pages(),
 	};
 	ssize_t ret;
 
@@ -293,9 +296,6 @@ long pp_sendfile(struct file *called_on, struct privpipe_sendfile *arg,
 	CLASS(fd, out)(arg->fd_out);
 	ret = pp_sendfile_files(&s, in, out, arg->off, arg->count,
 				arg->flags & PRIVPIPE_F_DIRECT);
-	/* Folios that a socket still refers to are kept for the next call only. */
-	pp_cache_trim(s.cache, ring ? pp_ring_allowance(ring) :
-				      pp_folio_max_pages());
 	if (ret > 0) {
 		fsnotify_access(s.in);
 		fsnotify_modify(s.out);
