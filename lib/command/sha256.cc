@@ -3,6 +3,7 @@
 #include "message.h"
 
 #include <array>
+#include <cstdint>
 #include <nettle/sha2.h>
 #include <unistd.h>
 #include <vector>
