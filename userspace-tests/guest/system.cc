@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <sys/io.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -120,6 +121,17 @@ void bring_up_loopback()
 	if (ioctl(fd, SIOCSIFFLAGS, &request))
 		die("bringing lo up");
 	close(fd);
+
+	// The first connection makes the kernel patch its own code. Emulation may run another CPU
+	// into the breakpoint left over from that, so no other CPU shall be busy with TCP then.
+	sockaddr_in nobody = {.sin_family = AF_INET,
+			      .sin_port = htons(1),
+			      .sin_addr = {htonl(INADDR_LOOPBACK)},
+			      .sin_zero = {}};
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	static_cast<void>(connect(fd, reinterpret_cast<sockaddr *>(&nobody), sizeof(nobody)));
+	close(fd);
+	std::this_thread::sleep_for(100ms);
 }
 
 bool load_privpipe()
