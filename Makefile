@@ -3,7 +3,7 @@
 export PRIVPIPE_START := $(shell date +%s)
 
 .PHONY: help demo check module test-module test-debug kunit bench lint shell install uninstall
-.PHONY: deps clean
+.PHONY: deps clean series-tree series-export series-check test-patched
 
 help:		## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1\t/p' Makefile | expand -t 20
@@ -34,6 +34,24 @@ bench:		## measure in User-Mode Linux, in tables of ratios
 lint:		## check style and look for bugs without running anything
 	@scripts/install-deps lint
 	@scripts/lint
+
+SERIES ?= private
+
+series-tree:	## a git tree of Linux 6.12 with patches/SERIES, in build/series-SERIES
+	@scripts/install-deps bench
+	@scripts/series-tree $(SERIES)
+
+series-export:	## write the commits of that tree to patches/SERIES
+	@scripts/series-export $(SERIES)
+
+series-check:	## apply, build and check patches/SERIES patch by patch
+	@scripts/install-deps bench
+	@scripts/install-deps lint
+	@scripts/series-check $(SERIES)
+
+test-patched: deps	## run the test suites on a debug kernel with patches/SERIES
+	@scripts/install-deps bench
+	@scripts/test-patched $(SERIES)
 
 shell: deps	## a shell on a stock kernel in QEMU with the module loaded
 	@scripts/shell
