@@ -46,6 +46,18 @@ inline constexpr Expectations stock_expectations = {
 	.signals_caller = true,
 };
 
+inline constexpr Expectations patched_expectations = [] {
+	Expectations patched = stock_expectations;
+
+	patched.file_written = Content::kept;
+	patched.memory_written = Content::kept;
+	patched.teed_page_written = Content::kept;
+	patched.vmsplice_packs = true;
+	patched.taken_page_leaves_cache = true;
+	patched.received_page_written = Content::kept;
+	return patched;
+}();
+
 inline constexpr Expectations module_expectations = {
 	.file_written = Content::kept,
 	.memory_written = Content::kept,
