@@ -37,8 +37,8 @@ void pp_cache_init(struct pp_cache *cache)
 static void pp_cache_remove(struct pp_cache *cache, struct folio *folio)
 {
 	list_del(&folio->lru);
-	cache->nr--;
-	cache->pages -= folio_nr_pages(folio);
+	WRITE_ONCE(cache->nr, cache->nr - 1);
+	WRITE_ONCE(cache->pages, cache->pages - folio_nr_pages(folio));
 }
 
 /**
@@ -137,8 +137,8 @@ void pp_folio_free(struct pp_cache *cache, struct folio *folio,
 	spin_lock(&cache->lock);
 	if (cache->nr < PP_CACHE_FOLIOS && cache->pages + pages <= allowance) {
 		list_add(&folio->lru, &cache->folios);
-		cache->nr++;
-		cache->pages += pages;
+		WRITE_ONCE(cache->nr, cache->nr + 1);
+		WRITE_ONCE(cache->pages, cache->pages + pages);
 		folio = NULL;
 	}
 	spin_unlock(&cache->lock);

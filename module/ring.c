@@ -233,9 +233,9 @@ long pp_ring_resize(struct pp_ring *ring, unsigned int size)
 		slots[i] = ring->slots[(ring->tail + i) & (ring->capacity - 1)];
 	kvfree(ring->slots);
 	ring->slots = slots;
-	ring->tail = 0;
-	ring->head = nr;
-	ring->capacity = pages;
+	WRITE_ONCE(ring->tail, 0);
+	WRITE_ONCE(ring->head, nr);
+	WRITE_ONCE(ring->capacity, pages);
 	pp_cache_trim(&ring->cache, pp_ring_allowance(ring));
 	mutex_unlock(&ring->lock);
 	/* There may be more room now. */
@@ -422,7 +422,7 @@ void pp_ring_push(struct pp_ring *ring, const struct pp_slot *slot)
 
 	ring->slots[ring->head & (ring->capacity - 1)] = *slot;
 	WRITE_ONCE(ring->used, ring->used + pp_slot_pages(slot));
-	ring->held += folio_nr_pages(slot->folio);
+	WRITE_ONCE(ring->held, ring->held + folio_nr_pages(slot->folio));
 	WRITE_ONCE(ring->head, ring->head + 1);
 	pp_cache_trim(&ring->cache, pp_ring_allowance(ring));
 }
@@ -439,7 +439,7 @@ struct pp_slot pp_ring_pop(struct pp_ring *ring)
 
 	pp_assert_private(&slot);
 	WRITE_ONCE(ring->used, ring->used - pp_slot_pages(&slot));
-	ring->held -= folio_nr_pages(slot.folio);
+	WRITE_ONCE(ring->held, ring->held - folio_nr_pages(slot.folio));
 	WRITE_ONCE(ring->tail, ring->tail + 1);
 	return slot;
 }

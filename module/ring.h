@@ -115,10 +115,11 @@ static inline struct pp_slot *pp_ring_tail(struct pp_ring *ring)
  */
 static inline unsigned int pp_ring_allowance(const struct pp_ring *ring)
 {
-	unsigned int most = ring->capacity +
-			    min(ring->capacity, pp_folio_max_pages());
+	unsigned int capacity = READ_ONCE(ring->capacity);
+	unsigned int most = capacity + min(capacity, pp_folio_max_pages());
+	unsigned int held = READ_ONCE(ring->held);
 
-	return most > ring->held ? most - ring->held : 0;
+	return most > held ? most - held : 0;
 }
 
 struct pp_ring *pp_ring_create(unsigned int capacity);
