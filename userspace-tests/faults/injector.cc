@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "faults/injector.hh"
 
+#include "support/pipe.hh"
+
 #include <gtest/gtest.h>
 
 #include <fcntl.h>
 
+#include <filesystem>
 #include <fstream>
 #include <string>
 
@@ -25,28 +28,56 @@ void make_everything_fail()
 			throw std::runtime_error("can't set " + debugfs + file);
 }
 
+Fd open_control(const std::filesystem::path &task)
+{
+	return Fd(open((task / "fail-nth").c_str(), O_RDWR | O_CLOEXEC), "open fail-nth");
+}
+
+/* What may not run in this thread has run in a worker once, which then stays. */
+void have_a_worker()
+{
+	Pipe in = make_pipe();
+	Pipe out = make_pipe();
+
+	put(in.out(), "x");
+	EXPECT_EQ(do_splice(in.in(), out.out(), 1), moved(1));
+}
+
 } // namespace
 
 Injector::Injector()
-	: control_(open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC), "open fail-nth")
 {
 	make_everything_fail();
+	have_a_worker();
+	controls_.push_back(open_control("/proc/thread-self"));
+	for (const auto &task : std::filesystem::directory_iterator("/proc/self/task")) {
+		std::string name;
+
+		if (std::ifstream(task.path() / "comm") >> name; name.starts_with("iou-wrk-"))
+			controls_.push_back(open_control(task.path()));
+	}
 }
 
 Result Injector::during(const std::function<Result()> &call)
 {
 	const std::string text = std::to_string(nth_);
-	char left[16] = {};
 
-	checked(pwrite(control_.get(), text.data(), text.size(), 0), "write fail-nth");
+	/* From now on every copy from user memory here counts, so this thread's comes last. */
+	for (auto control = controls_.rbegin(); control != controls_.rend(); ++control)
+		checked(pwrite(control->get(), text.data(), text.size(), 0), "write fail-nth");
 
 	Result result = call();
-	/* Reading it can be what fails, when nothing did before. */
-	ssize_t n = pread(control_.get(), left, sizeof(left) - 1, 0);
 
-	hit_ = n > 0 && left[0] == '0';
-	for (int tries = 0; tries < 3 && pwrite(control_.get(), "0", 1, 0) != 1; tries++)
-		;
+	hit_ = false;
+	for (const Fd &control : controls_) {
+		char left[16] = {};
+		/* Reading it can be what fails, when nothing did before. */
+		ssize_t n = pread(control.get(), left, sizeof(left) - 1, 0);
+
+		hit_ |= n > 0 && left[0] == '0';
+		for (int tries = 0; tries < 3 && pwrite(control.get(), "0", 1, 0) != 1; tries++)
+			;
+	}
 	return result;
 }
 

@@ -6,8 +6,12 @@
 #include "support/result.hh"
 
 #include <functional>
+#include <vector>
 
-/** Lets one call fail at a chosen place. Throws on a kernel without CONFIG_FAULT_INJECTION. */
+/**
+ * Lets one call fail at a chosen place, be it in this thread or in an io_uring worker that it has.
+ * Throws on a kernel without CONFIG_FAULT_INJECTION.
+ */
 class Injector {
 public:
 	Injector();
@@ -21,7 +25,7 @@ public:
 	bool hit() const { return hit_; }
 
 private:
-	Fd control_;
+	std::vector<Fd> controls_; /* this thread's first */
 	unsigned nth_ = 0;
 	bool hit_ = false;
 };

@@ -38,6 +38,18 @@ Ring &Ring::of_this_thread()
 	return *ring;
 }
 
+/* When memory is short for the ring itself, the entry is still there to be submitted. */
+void Ring::submit()
+{
+	int submitted;
+
+	do
+		submitted = io_uring_submit(&ring_);
+	while (submitted == -EAGAIN || submitted == -ENOMEM || submitted == -EINTR);
+	if (submitted < 0)
+		throw_errno("io_uring_submit", -submitted);
+}
+
 Result Ring::run(const std::function<void(io_uring_sqe *)> &prepare)
 {
 	io_uring_sqe *sqe = io_uring_get_sqe(&ring_);
@@ -46,7 +58,7 @@ Result Ring::run(const std::function<void(io_uring_sqe *)> &prepare)
 
 	prepare(sqe);
 	io_uring_sqe_set_data64(sqe, the_request);
-	io_uring_submit(&ring_);
+	submit();
 
 	while (outstanding) {
 		io_uring_cqe *cqe;
@@ -56,7 +68,7 @@ Result Ring::run(const std::function<void(io_uring_sqe *)> &prepare)
 			sqe = io_uring_get_sqe(&ring_);
 			io_uring_prep_cancel64(sqe, the_request, 0);
 			io_uring_sqe_set_data64(sqe, its_cancellation);
-			io_uring_submit(&ring_);
+			submit();
 			outstanding++;
 			continue;
 		}

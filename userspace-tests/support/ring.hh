@@ -27,5 +27,7 @@ public:
 	io_uring *get() { return &ring_; }
 
 private:
+	void submit();
+
 	io_uring ring_ = {};
 };
