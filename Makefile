@@ -2,8 +2,9 @@
 # The seconds that scripts print count from here.
 export PRIVPIPE_START := $(shell date +%s)
 
-.PHONY: help demo check module test-module test-debug kunit bench lint shell install uninstall
-.PHONY: deps clean series-tree series-export series-check test-patched
+.PHONY: help demo check module test-module test-debug check-kcsan kunit stress-races
+.PHONY: bench lint shell install uninstall deps clean
+.PHONY: series-tree series-export series-check test-patched
 
 help:		## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1\t/p' Makefile | expand -t 20
@@ -22,9 +23,17 @@ test-module: deps	## run the test suites in QEMU, stock system calls against the
 
 test-debug: deps	## the same on a kernel with KASAN, lockdep, kmemleak and faults
 	@scripts/install-deps bench
-	@scripts/test-debug
+	@scripts/test-kernel debug userspace-tests/plan userspace-tests/plan.debug
 
-kunit:		## run the KUnit suites in QEMU, or with ARCH=um; SUITE= filters
+check-kcsan: deps	## look for data races, on a kernel with KCSAN
+	@scripts/install-deps bench
+	@scripts/test-kernel kcsan userspace-tests/plan.kcsan
+
+stress-races: deps	## everybody at once, for minutes, on the debug kernel
+	@scripts/install-deps bench
+	@scripts/test-kernel debug userspace-tests/plan.races
+
+kunit:		## run the KUnit suites in QEMU, ARCH=um; SUITE= filters
 	@scripts/install-deps bench
 	@scripts/kunit
 

@@ -81,7 +81,8 @@ Tally run_gtest(Suite suite)
 	End end = run(suite);
 	Tally tally = read_report(report);
 	if (tally.passed + tally.failed + tally.skipped == 0) {
-		std::printf("suite %s: no test reported\n", suite.name.c_str());
+		std::printf("suite %s: no test reported, wait status %#x\n", suite.name.c_str(),
+			    end.status);
 		tally.failed++;
 	} else if (end.status && !tally.failed) {
 		std::printf("suite %s: wait status %#x\n", suite.name.c_str(), end.status);
@@ -182,10 +183,11 @@ int main()
 	load_stock_modules();
 	mount_disks();
 	bring_up_loopback();
-	// What leaked while booting isn't ours.
-	write_file(kmemleak, "scan");
-	write_file(kmemleak, "clear");
 	bool have_module = !access("/lib/privpipe.ko", F_OK);
+	// What leaked while booting isn't ours, unless KUnit suites ran then.
+	write_file(kmemleak, "scan");
+	if (have_module)
+		write_file(kmemleak, "clear");
 	if (have_module && !load_privpipe())
 		die("loading privpipe.ko");
 
@@ -193,6 +195,7 @@ int main()
 	for (const auto &suite : read_plan("/etc/plan"))
 		total += run_suite(suite);
 	total += check_kernel_afterwards(have_module);
+	save_coverage();
 	std::printf("guest: %s\n", total.text().c_str());
 	finish(total.failed == 0);
 }

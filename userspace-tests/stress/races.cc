@@ -578,7 +578,7 @@ void run_all(double seconds, const std::string &only)
 		usleep(50000);
 	});
 	for (const Scenario &scenario : scenarios) {
-		if (!only.empty() && only != scenario.name)
+		if (!std::string_view(scenario.name).starts_with(only))
 			continue;
 		printf("%s\n", scenario.name);
 		scenario.run(only.empty() ? seconds / std::size(scenarios) : seconds);
