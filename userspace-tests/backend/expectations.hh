@@ -26,6 +26,14 @@ struct Expectations {
 	/* What an ordinary pipe's calls can't be asked of, or answer otherwise. */
 	int vmsplice_to_no_pipe;        /* errno */
 	bool empty_vmsplice_to_no_pipe; /* is 0 nevertheless */
+	bool needs_descriptor;          /* to look at the arguments of vmsplice at all */
+	bool tees_stock_pipes;          /* from or to one, beside a pipe of its own */
+	bool sendfile_packs;            /* a file into as few pages of a stock pipe as can be */
+	bool stays_open_across_kinds;   /* the last page: to be added to behind a stock pipe */
+
+	/* What splice(2) and sendfile(2) make of such a pipe. */
+	bool is_file_to_sendfile; /* whose end of file is looked for before room in the target */
+	bool reader_looked_for_first; /* EPIPE before EAGAIN, beside a stock pipe */
 
 	/* What waiting on an io_uring worker changes for the one who asked. */
 	bool restarts;       /* SA_RESTART repeats a call that moved nothing */
@@ -42,6 +50,12 @@ inline constexpr Expectations stock_expectations = {
 	.received_page_written = Content::changed,
 	.vmsplice_to_no_pipe = EBADF,
 	.empty_vmsplice_to_no_pipe = true,
+	.needs_descriptor = false,
+	.tees_stock_pipes = true,
+	.sendfile_packs = false,
+	.stays_open_across_kinds = true,
+	.is_file_to_sendfile = false,
+	.reader_looked_for_first = false,
 	.restarts = true,
 	.signals_caller = true,
 };
@@ -68,6 +82,12 @@ inline constexpr Expectations module_expectations = {
 	.received_page_written = Content::kept,
 	.vmsplice_to_no_pipe = ENOTTY,
 	.empty_vmsplice_to_no_pipe = false,
+	.needs_descriptor = true,
+	.tees_stock_pipes = false,
+	.sendfile_packs = true,
+	.stays_open_across_kinds = false,
+	.is_file_to_sendfile = true,
+	.reader_looked_for_first = true,
 	.restarts = true,
 	.signals_caller = true,
 };

@@ -127,21 +127,24 @@ bool Duel::prepare(const Op &op)
 	int in = pipe_of(op.from), out = pipe_of(op.to);
 	auto vague = [&](int pipe) { return pipe >= 0 && known_[static_cast<size_t>(pipe)].vague; };
 
-	/* Sockets and pipes: see sendfile_socket_to_pipe. Sockets among each other block. */
-	if (is_socket(op.from) && (op.kind == Kind::sendfile || out < 0))
+	const Expectations &expect = tested_.expect();
+
+	/* Sockets among each other block. */
+	if (is_socket(op.from) && out < 0)
 		return false;
 	/* D1: what is written to is no source. */
-	if (moves(op) && (op.from == Place::tmpfs_out || op.from == Place::ext4_out))
+	if (expect.file_written == Content::kept && moves(op) &&
+	    (op.from == Place::tmpfs_out || op.from == Place::ext4_out))
 		return false;
-	/* tee needs two pipes of the backend. */
-	if (op.kind == Kind::tee && (in == pipes - 1 || out == pipes - 1))
+	if (!expect.tees_stock_pipes && op.kind == Kind::tee &&
+	    (in == pipes - 1 || out == pipes - 1))
 		return false;
 	/* And something has to be a pipe of the backend, or there is nothing to test. */
 	if (op.kind == Kind::splice && (in < 0 || in == pipes - 1) && (out < 0 || out == pipes - 1))
 		return false;
 
-	/* An ioctl needs a descriptor before it can look at flags. */
-	if (op.kind == Kind::vmsplice && !stock_.is_open(op.to == Place::none ? op.from : op.to))
+	if (expect.needs_descriptor && op.kind == Kind::vmsplice &&
+	    !stock_.is_open(op.to == Place::none ? op.from : op.to))
 		return false;
 
 	/* Room counts for whoever fills a pipe or resizes it. */
@@ -155,20 +158,19 @@ bool Duel::prepare(const Op &op)
 		if (stock_.capacity(in) > stock_.capacity(out))
 			settle(in);
 	}
-	/* An ordinary pipe gets copies of a file from sendfile, as tightly packed as they can be.
-	 */
-	if (op.kind == Kind::sendfile && out == pipes - 1) {
+	if (expect.sendfile_packs && op.kind == Kind::sendfile && out == pipes - 1) {
 		settle(out);
 		if (op.len > stock_.capacity(out) - page_size)
 			return false;
 	}
 	/* D8: what a socket held may need more slots, or fewer. */
-	if (is_socket(op.from) && out >= 0) {
+	if (expect.received_page_written == Content::kept && is_socket(op.from)) {
 		settle(out);
 		if (stock_.capacity(out) < default_capacity)
 			return false;
 	}
-	if (op.kind == Kind::vmsplice && out >= 0 && !same_pages_either_way(op))
+	if (expect.vmsplice_packs && op.kind == Kind::vmsplice && out >= 0 &&
+	    !same_pages_either_way(op))
 		settle(out);
 	return true;
 }
@@ -202,20 +204,19 @@ std::optional<std::string> Duel::compare_vmsplice(const Op &op, const Outcome &s
 
 std::optional<std::string> Duel::compare(const Op &op, const Outcome &stock, const Outcome &tested)
 {
+	const Expectations &expect = tested_.expect();
 	Result a = stock.result, b = tested.result;
 
-	if (op.kind == Kind::vmsplice && pipe_of(op.to) >= 0 && !same_pages_either_way(op) &&
-	    is_write_end(op.to))
+	if (expect.vmsplice_packs && op.kind == Kind::vmsplice && pipe_of(op.to) >= 0 &&
+	    !same_pages_either_way(op) && is_write_end(op.to))
 		return compare_vmsplice(op, stock, tested);
 	if (op.kind == Kind::poll && known_[static_cast<size_t>(pipe_of(op.from))].vague)
 		a.value &= ~POLLOUT, b.value &= ~POLLOUT;
-	/* sendfile(2) looks for the end of a file first when it takes the target for a file. */
-	if (op.kind == Kind::sendfile && op.native && pipe_of(op.to) >= 0 && b == moved(0) &&
-	    (a == failed(EAGAIN) || a == failed(EPIPE)))
+	if (expect.is_file_to_sendfile && op.kind == Kind::sendfile && op.native &&
+	    pipe_of(op.to) >= 0 && b == moved(0) && (a == failed(EAGAIN) || a == failed(EPIPE)))
 		return {};
-	/* Between the two kinds of pipes a missing reader is noticed before an empty input. */
-	if (op.kind == Kind::splice && a == failed(EAGAIN) && b == failed(EPIPE) &&
-	    (pipe_of(op.from) == pipes - 1 || pipe_of(op.to) == pipes - 1))
+	if (expect.reader_looked_for_first && op.kind == Kind::splice && a == failed(EAGAIN) &&
+	    b == failed(EPIPE) && (pipe_of(op.from) == pipes - 1 || pipe_of(op.to) == pipes - 1))
 		return {};
 	if (a != b)
 		return difference("result", in_words(a), in_words(b));
@@ -257,16 +258,20 @@ void Duel::learn(const Op &op, const Outcome &stock)
 	if (out < 0 || !stock.result.bytes())
 		return;
 
+	const Expectations &expect = tested_.expect();
 	Known &filled = known_[static_cast<size_t>(out)];
 
-	if (fills_from_memory(op) && op.kind == Kind::vmsplice && !same_pages_either_way(op))
+	if (expect.vmsplice_packs && fills_from_memory(op) && op.kind == Kind::vmsplice &&
+	    !same_pages_either_way(op))
 		filled.vague = true;
-	if (is_socket(op.from) || (op.kind == Kind::sendfile && out == pipes - 1))
+	if (expect.received_page_written == Content::kept && is_socket(op.from))
+		filled.vague = true;
+	if (expect.sendfile_packs && op.kind == Kind::sendfile && out == pipes - 1)
 		filled.vague = true;
 	if (moves(op) && in >= 0)
-		/* Between the two kinds of pipes it is forgotten what can be added to. */
 		filled.vague |= known_[static_cast<size_t>(in)].vague ||
-				(in == pipes - 1) != (out == pipes - 1);
+				(!expect.stays_open_across_kinds &&
+				 (in == pipes - 1) != (out == pipes - 1));
 }
 
 std::optional<std::string> Duel::step(const Op &op)
