@@ -29,6 +29,9 @@ void bring_up_loopback();
 bool load_privpipe();
 bool unload_privpipe();
 
+/** Writes what gcov counted, if the kernel has it, to the raw disk: a tar archive. */
+void save_coverage();
+
 /** Lines of @p path that contain @p word; none if there is no such file. */
 std::string grep(const char *path, const std::string &word);
 
