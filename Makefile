@@ -33,7 +33,7 @@ stress-races: deps	## everybody at once, for minutes, on the debug kernel
 	@scripts/install-deps bench
 	@scripts/test-kernel debug userspace-tests/plan.races
 
-kunit:		## run the KUnit suites in QEMU, ARCH=um; SUITE= filters
+kunit:		## run the KUnit suites in QEMU, ARCH=um; SUITE= filters, SERIES=
 	@scripts/install-deps bench
 	@scripts/kunit
 
