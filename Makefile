@@ -3,7 +3,7 @@
 export PRIVPIPE_START := $(shell date +%s)
 
 .PHONY: help demo check module test-module test-debug check-kcsan kunit stress-races
-.PHONY: bench lint shell install uninstall deps clean
+.PHONY: bench bench-host lint shell install uninstall deps clean
 .PHONY: series-tree series-export series-check test-patched
 
 help:		## list the targets
@@ -37,8 +37,11 @@ kunit:		## run the KUnit suites in QEMU, ARCH=um; SUITE= filters, SERIES=
 	@scripts/install-deps bench
 	@scripts/kunit
 
-bench:		## measure in User-Mode Linux, in tables of ratios
+bench:		## measure in User-Mode Linux, in tables of ratios; QUICK=1: main paths
 	@scripts/bench-lab
+
+bench-host:	## measure on this machine itself, with the module if it is loaded
+	@scripts/bench-host
 
 lint:		## check style and look for bugs without running anything
 	@scripts/install-deps lint

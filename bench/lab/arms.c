@@ -3,6 +3,7 @@
  * The rivals: ordinary pipes, the same with sources that always copy, private
  * pipes, and what a program does without a pipe.
  */
+#include <linux/crc32.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/pipe_fs_i.h>
@@ -16,6 +17,8 @@
 #include "lab.h"
 #include "sendfile.h"
 #include "splice.h"
+#include "tee.h"
+#include "vmsplice.h"
 
 /*
  * One call each.  In User-Mode Linux system calls have no wrappers; what is
@@ -56,6 +59,19 @@ static ssize_t lab_private_sendfile(struct lab *lab, unsigned int flags)
 	return pp_sendfile(fd_file(f), &arg, false);
 }
 
+static ssize_t lab_private_vmsplice(struct lab *lab, unsigned int flags)
+{
+	struct privpipe_vmsplice arg = {
+		.size = sizeof(arg),
+		.flags = flags,
+		.iov = lab->iov,
+		.nr_segs = 1,
+	};
+	CLASS(fd, f)(lab->pipe[0].wr);
+
+	return pp_vmsplice(fd_file(f), &arg, false);
+}
+
 /* Move @n bytes on by @out, which may take several calls. */
 static ssize_t lab_drain(struct lab *lab, size_t n,
 			 ssize_t (*out)(struct lab *lab, size_t done, size_t left))
@@ -80,7 +96,7 @@ static ssize_t lab_drain(struct lab *lab, size_t n,
 }
 
 /*
- * From a file to a sink
+ * From a file or socket to a sink
  */
 
 static ssize_t lab_limit(struct lab *lab)
@@ -107,36 +123,26 @@ static ssize_t lab_readwrite(struct lab *lab)
 
 static ssize_t lab_stock_out(struct lab *lab, size_t done, size_t left)
 {
-	return lab_stock_splice(lab->stock[0].rd, lab->out, left);
-}
-
-static ssize_t lab_through_stock(struct lab *lab, int in)
-{
-	ssize_t n = lab_stock_splice(in, lab->stock[0].wr, lab->chunk);
-
-	return n <= 0 ? n : lab_drain(lab, n, lab_stock_out);
+	return lab_stock_splice(lab->pipe[lab->turn].rd, lab->out, left);
 }
 
 static ssize_t lab_stock(struct lab *lab)
 {
-	return lab_through_stock(lab, lab->in);
-}
+	ssize_t n = lab_stock_splice(lab->in, lab->pipe[lab->turn].wr, lab->chunk);
 
-static ssize_t lab_copy(struct lab *lab)
-{
-	return lab_through_stock(lab, lab->in_copy);
+	return n <= 0 ? n : lab_drain(lab, n, lab_stock_out);
 }
 
 static ssize_t lab_private_out(struct lab *lab, size_t done, size_t left)
 {
-	int rd = lab->private[0].rd;
+	int rd = lab->pipe[lab->turn].rd;
 
 	return lab_private_splice(rd, rd, lab->out, left, 0);
 }
 
 static ssize_t lab_through_private(struct lab *lab, unsigned int policy)
 {
-	int wr = lab->private[0].wr;
+	int wr = lab->pipe[lab->turn].wr;
 	ssize_t n = lab_private_splice(wr, lab->in, wr, lab->chunk, policy);
 
 	return n <= 0 ? n : lab_drain(lab, n, lab_private_out);
@@ -174,12 +180,6 @@ static ssize_t lab_sendfile(struct lab *lab)
 	return lab_sent(lab, sys_sendfile64(lab->out, lab->in, NULL, lab->chunk));
 }
 
-static ssize_t lab_sendfile_copy(struct lab *lab)
-{
-	return lab_sent(lab, sys_sendfile64(lab->out, lab->in_copy, NULL,
-					    lab->chunk));
-}
-
 static ssize_t lab_sendfile_private(struct lab *lab)
 {
 	return lab_sent(lab, lab_private_sendfile(lab, 0));
@@ -190,14 +190,153 @@ static ssize_t lab_sendfile_direct(struct lab *lab)
 	return lab_sent(lab, lab_private_sendfile(lab, PRIVPIPE_F_DIRECT));
 }
 
-#define LAB_FILE_ARMS							\
-	{ "limit", lab_limit },						\
+/*
+ * From memory, through one pipe or two, to a reader
+ */
+
+static ssize_t lab_fill_pipe(struct lab *lab)
+{
+	return kernel_write(lab->pipe[0].wr_file, lab->data, lab->chunk, NULL);
+}
+
+/* Read @n bytes, which are there. */
+static ssize_t lab_empty_pipe(struct lab *lab, struct lab_pipe *pipe, ssize_t n)
+{
+	ssize_t ret, done;
+
+	for (done = 0; done < n; done += ret) {
+		ret = kernel_read(pipe->rd_file, lab->buf, n - done, NULL);
+		if (ret <= 0)
+			return ret ?: -EPIPE;
+		if (lab->verify)
+			lab->crc = crc32_le(lab->crc, lab->buf, ret);
+	}
+	return n;
+}
+
+static ssize_t lab_write_read(struct lab *lab)
+{
+	return lab_empty_pipe(lab, &lab->pipe[0], lab_fill_pipe(lab));
+}
+
+static int lab_prepare_pipe(struct lab *lab)
+{
+	ssize_t n = lab_fill_pipe(lab);
+
+	return n == lab->chunk ? 0 : min_t(ssize_t, n, -EIO);
+}
+
+static int lab_finish_pipe(struct lab *lab)
+{
+	return min_t(ssize_t, 0, lab_empty_pipe(lab, &lab->pipe[1], lab->chunk));
+}
+
+static ssize_t lab_stock_move(struct lab *lab)
+{
+	return lab_stock_splice(lab->pipe[0].rd, lab->pipe[1].wr, lab->chunk);
+}
+
+static ssize_t lab_private_move(struct lab *lab)
+{
+	return lab_private_splice(lab->pipe[0].rd, lab->pipe[0].rd,
+				  lab->pipe[1].wr, lab->chunk, 0);
+}
+
+static ssize_t lab_read_both(struct lab *lab, ssize_t n)
+{
+	n = lab_empty_pipe(lab, &lab->pipe[0], n);
+	return lab_empty_pipe(lab, &lab->pipe[1], n);
+}
+
+static ssize_t lab_stock_tee(struct lab *lab)
+{
+	return lab_read_both(lab, sys_tee(lab->pipe[0].rd, lab->pipe[1].wr,
+					  lab->chunk, 0));
+}
+
+static ssize_t lab_private_tee(struct lab *lab)
+{
+	struct privpipe_tee arg = {
+		.size = sizeof(arg),
+		.fd_in = lab->pipe[0].rd,
+		.fd_out = lab->pipe[1].wr,
+		.len = lab->chunk,
+	};
+	CLASS(fd, f)(lab->pipe[0].rd);
+
+	return lab_read_both(lab, pp_tee(fd_file(f), &arg, false));
+}
+
+/* Be the program that made what is sent. */
+static int lab_prepare_user(struct lab *lab)
+{
+	struct iovec iov = {
+		.iov_base = (void __user *)lab->user,
+		.iov_len = lab->chunk,
+	};
+
+	if (copy_to_user((void __user *)lab->user, lab->data, lab->chunk) ||
+	    copy_to_user((void __user *)lab->iov, &iov, sizeof(iov)))
+		return -EFAULT;
+	return 0;
+}
+
+static ssize_t lab_user_write(struct lab *lab)
+{
+	return lab_empty_pipe(lab, &lab->pipe[0],
+			      sys_write(lab->pipe[0].wr,
+					(const char __user *)lab->user, lab->chunk));
+}
+
+static ssize_t lab_stock_lend(struct lab *lab, unsigned int flags)
+{
+	return lab_empty_pipe(lab, &lab->pipe[0],
+			      sys_vmsplice(lab->pipe[0].wr,
+					   (const struct iovec __user *)lab->iov,
+					   1, flags));
+}
+
+static ssize_t lab_stock_vmsplice(struct lab *lab)
+{
+	return lab_stock_lend(lab, 0);
+}
+
+static ssize_t lab_stock_gift(struct lab *lab)
+{
+	return lab_stock_lend(lab, SPLICE_F_GIFT);
+}
+
+static ssize_t lab_vmsplice(struct lab *lab)
+{
+	return lab_empty_pipe(lab, &lab->pipe[0], lab_private_vmsplice(lab, 0));
+}
+
+static ssize_t lab_gift(struct lab *lab)
+{
+	return lab_empty_pipe(lab, &lab->pipe[0],
+			      lab_private_vmsplice(lab, SPLICE_F_GIFT));
+}
+
+/*
+ * The tables
+ */
+
+#define LAB_THROUGH_ARMS						\
 	{ "readwrite", lab_readwrite },					\
 	{ "stock", lab_stock },						\
-	{ "copy", lab_copy },						\
-	{ "private", lab_private },					\
-	{ "auto", lab_auto },						\
-	{ "take", lab_take }
+	{ "copy", lab_stock, LAB_COPIES },				\
+	{ "private", lab_private, LAB_PRIVATE }
+
+#define LAB_FILE_ARMS							\
+	{ "limit", lab_limit, LAB_NO_OUTPUT },				\
+	LAB_THROUGH_ARMS,						\
+	{ "auto", lab_auto, LAB_PRIVATE },				\
+	{ "take", lab_take, LAB_PRIVATE }
+
+#define LAB_SENDFILE_ARMS						\
+	{ "sendfile", lab_sendfile },					\
+	{ "sendfile-copy", lab_sendfile, LAB_COPIES },			\
+	{ "sendfile-private", lab_sendfile_private }
 
 static const struct lab_arm lab_null_arms[] = {
 	LAB_FILE_ARMS,
@@ -206,25 +345,64 @@ static const struct lab_arm lab_null_arms[] = {
 
 static const struct lab_arm lab_tcp_arms[] = {
 	LAB_FILE_ARMS,
-	{ "sendfile", lab_sendfile },
-	{ "sendfile-copy", lab_sendfile_copy },
-	{ "sendfile-private", lab_sendfile_private },
+	LAB_SENDFILE_ARMS,
 	{ "sendfile-direct", lab_sendfile_direct },
 	{}
 };
 
 static const struct lab_arm lab_file_arms[] = {
 	LAB_FILE_ARMS,
-	{ "sendfile", lab_sendfile },
-	{ "sendfile-copy", lab_sendfile_copy },
-	{ "sendfile-private", lab_sendfile_private },
+	LAB_SENDFILE_ARMS,
+	{}
+};
+
+static const struct lab_arm lab_relay_arms[] = {
+	LAB_THROUGH_ARMS,
+	{}
+};
+
+static const struct lab_arm lab_pipe_arms[] = {
+	{ "stock", lab_write_read },
+	{ "private", lab_write_read, LAB_PRIVATE },
+	{}
+};
+
+static const struct lab_arm lab_move_arms[] = {
+	{ "stock", lab_stock_move },
+	{ "private", lab_private_move, LAB_PRIVATE },
+	{}
+};
+
+static const struct lab_arm lab_tee_arms[] = {
+	{ "stock", lab_stock_tee },
+	{ "private", lab_private_tee, LAB_PRIVATE },
+	{}
+};
+
+static const struct lab_arm lab_memory_arms[] = {
+	{ "write", lab_user_write },
+	{ "stock", lab_stock_vmsplice },
+	{ "stock-gift", lab_stock_gift },
+	{ "private", lab_vmsplice, LAB_PRIVATE },
+	{ "private-gift", lab_gift, LAB_PRIVATE | LAB_ARENA },
 	{}
 };
 
 const struct lab_path lab_paths[] = {
-	{ "null", lab_null_arms, true, lab_sink_null },
-	{ "discard", lab_tcp_arms, true, lab_sink_tcp, true },
-	{ "read", lab_tcp_arms, true, lab_sink_tcp },
-	{ "file", lab_file_arms, true, lab_sink_file },
+	{ "null", lab_null_arms, lab_source_file, lab_sink_null },
+	{ "read", lab_tcp_arms, lab_source_file, lab_sink_tcp },
+	{ "discard", lab_tcp_arms, lab_source_file, lab_sink_tcp,
+	  .flags = LAB_DISCARD },
+	{ "file", lab_file_arms, lab_source_file, lab_sink_file },
+	{ "web", lab_tcp_arms, lab_source_web, lab_sink_tcp,
+	  .flags = LAB_DISCARD },
+	{ "relay", lab_relay_arms, lab_source_tcp, lab_sink_tcp, lab_feed },
+	{ "pipe", lab_pipe_arms },
+	{ "move", lab_move_arms, NULL, NULL, lab_prepare_pipe, lab_finish_pipe },
+	{ "tee", lab_tee_arms, NULL, NULL, lab_prepare_pipe, .copies = 2 },
+	{ "vmsplice", lab_memory_arms, lab_source_memory, NULL,
+	  lab_prepare_user },
+	{ "produce", lab_memory_arms, lab_source_memory, NULL,
+	  lab_prepare_user, .flags = LAB_TIME_ALL },
 	{}
 };

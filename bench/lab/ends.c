@@ -7,17 +7,23 @@
 #include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/in.h>
+#include <linux/mman.h>
 #include <linux/pipe_fs_i.h>
 #include <linux/splice.h>
 #include <linux/tcp.h>
 #include <linux/vmalloc.h>
 #include <net/sock.h>
 
+#include "arena.h"
 #include "file.h"
 #include "lab.h"
+#include "splice.h"
 
 /* More than any call here sends, so that no window is ever the limit. */
 #define LAB_SOCKET_BUFFER	SZ_8M
+
+/* How many files are served. */
+#define LAB_WEB_FILES		1000
 
 /* Give an open file a descriptor; the file is consumed. */
 static int lab_install(struct file *file)
@@ -79,24 +85,125 @@ static int lab_open_private(struct lab_pipe *pipe, u32 size)
 	return ret ?: lab_keep(&pipe->rd, &pipe->rd_file, lab_install(ends[0]));
 }
 
-/* A file that always copies: its own operations but for one. */
-static struct file_operations lab_copy_fops;
-
-static int lab_open_source(struct lab *lab)
+/* Let the source of a case be the descriptor @fd. */
+static int lab_keep_source(struct lab *lab, int fd)
 {
-	int ret;
+	int ret = lab_keep(&lab->in, &lab->in_file, fd);
 
-	ret = lab_open_file(&lab->in, &lab->in_file, lab->file, O_RDONLY);
-	if (!ret)
-		ret = lab_open_file(&lab->in_copy, &lab->in_copy_file, lab->file,
-				    O_RDONLY);
 	if (ret)
 		return ret;
-	lab_copy_fops = *lab->in_copy_file->f_op;
-	lab_copy_fops.splice_read = copy_splice_read;
-	lab->in_copy_file->f_op = &lab_copy_fops;
+	lab->in_fops = lab->in_file->f_op;
+	lab->copy_fops = *lab->in_fops;
+	lab->copy_fops.splice_read = copy_splice_read;
+	return 0;
+}
+
+/**
+ * lab_source_file() - Let a case begin with a file.
+ * @lab: the case
+ *
+ * Return: 0 or an error.
+ */
+int lab_source_file(struct lab *lab)
+{
+	int ret = lab_keep_source(lab, lab_install(filp_open(lab->file,
+					O_RDONLY | O_LARGEFILE, 0)));
+
+	if (ret)
+		return ret;
 	lab->size = i_size_read(file_inode(lab->in_file));
 	return lab->size ? 0 : -EINVAL;
+}
+
+/*
+ * Open one of the files to serve, or make it: 4 KiB to 1 MiB, small ones as often
+ * as large ones.
+ */
+static int lab_open_served(struct lab *lab, unsigned int i)
+{
+	u32 least = SZ_4K << prandom_u32_state(&lab->dice) % 8;
+	u32 size = least + prandom_u32_state(&lab->dice) % least;
+	char name[80];
+	struct file *file;
+	loff_t pos = 0;
+
+	snprintf(name, sizeof(name), "%s-%u", lab->file, i);
+	file = filp_open(name, O_RDWR | O_CREAT | O_LARGEFILE, 0600);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	while (i_size_read(file_inode(file)) < size) {
+		ssize_t n = kernel_write(file, lab->data,
+					 min_t(loff_t, lab->chunk, size - pos), &pos);
+
+		if (n < 0) {
+			fput(file);
+			return n;
+		}
+	}
+	lab->size += size;
+	vfs_fsync(file, 0);
+	return lab_install(file);
+}
+
+/**
+ * lab_source_web() - Let a case begin with files some of which are popular.
+ * @lab: the case
+ *
+ * Return: 0 or an error.
+ */
+int lab_source_web(struct lab *lab)
+{
+	prandom_seed_state(&lab->dice, 1);
+	lab->files = kvcalloc(LAB_WEB_FILES, sizeof(*lab->files), GFP_KERNEL);
+	if (!lab->files)
+		return -ENOMEM;
+	while (lab->nr_files < LAB_WEB_FILES) {
+		int fd = lab_open_served(lab, lab->nr_files);
+
+		if (fd < 0)
+			return fd;
+		lab->files[lab->nr_files++] = fd;
+	}
+	return lab_keep_source(lab, lab->files[0]);
+}
+
+/* Zipf's law: the n-th file is asked for 1/n times as often as the first. */
+static unsigned int lab_roll(struct lab *lab)
+{
+	u32 sum = 0, at;
+	unsigned int i;
+
+	for (i = 1; i <= lab->nr_files; i++)
+		sum += SZ_1M / i;
+	at = prandom_u32_state(&lab->dice) % sum;
+	for (i = 1; at >= SZ_1M / i; i++)
+		at -= SZ_1M / i;
+	return i - 1;
+}
+
+/**
+ * lab_next_file() - Go on when the source has ended.
+ * @lab: the case
+ *
+ * To the beginning of the file, or to the next one that is asked for.
+ */
+void lab_next_file(struct lab *lab)
+{
+	const struct file_operations *fops;
+
+	if (!lab->in_file)
+		return;
+	if (lab->files) {
+		fops = lab->in_file->f_op;
+		lab->in_file->f_op = lab->in_fops;
+		lab->in = lab->files[lab_roll(lab)];
+		lab->in_file = fget(lab->in);
+		fput(lab->in_file);	/* the descriptor holds it */
+		lab->in_file->f_op = fops;
+	}
+	lab->in_file->f_pos = 0;
+	if (lab->out_file)
+		lab->out_file->f_pos = 0;
 }
 
 /**
@@ -142,23 +249,14 @@ static int lab_listen(struct socket **listener, struct sockaddr_in *addr)
 	return min(ret, 0);
 }
 
-/**
- * lab_sink_tcp() - Let a case end in a TCP connection over the loopback device.
- * @lab: the case
- *
- * The sending side does not block: sender and receiver are one task, which
- * keeps the scheduler out of the figures.
- *
- * Return: 0 or an error.
- */
-int lab_sink_tcp(struct lab *lab)
+/* A TCP connection over the loopback device, one end of it a descriptor. */
+static int lab_connect(int *fd, struct socket **peer)
 {
 	struct sockaddr_in addr = {
 		.sin_family = AF_INET,
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
 	struct socket *listener = NULL, *sock;
-	struct file *file;
 	int ret;
 
 	ret = lab_listen(&listener, &addr);
@@ -171,22 +269,142 @@ int lab_sink_tcp(struct lab *lab)
 	tcp_sock_set_nodelay(sock->sk);
 	lock_sock(sock->sk);
 	sock->sk->sk_sndbuf = LAB_SOCKET_BUFFER;
-	sock->sk->sk_userlocks |= SOCK_SNDBUF_LOCK;
+	sock->sk->sk_rcvbuf = LAB_SOCKET_BUFFER;
+	sock->sk->sk_userlocks |= SOCK_SNDBUF_LOCK | SOCK_RCVBUF_LOCK;
 	release_sock(sock->sk);
 	/* It owns the socket now, also when it fails. */
-	file = sock_alloc_file(sock, 0, NULL);
-	ret = lab_keep(&lab->out, &lab->out_file, lab_install(file));
+	*fd = lab_install(sock_alloc_file(sock, O_NONBLOCK, NULL));
+	ret = min(*fd, 0);
 	if (!ret)
 		ret = kernel_connect(sock, (struct sockaddr *)&addr,
 				     sizeof(addr), 0);
 	if (!ret)
-		ret = kernel_accept(listener, &lab->peer, 0);
+		ret = kernel_accept(listener, peer, 0);
 	if (!ret)
-		file->f_flags |= O_NONBLOCK;
+		tcp_sock_set_nodelay((*peer)->sk);
 out_release:
 	if (listener)
 		sock_release(listener);
 	return ret;
+}
+
+/**
+ * lab_sink_tcp() - Let a case end in a TCP connection.
+ * @lab: the case
+ *
+ * The sending side does not block: sender and receiver are one task, which
+ * keeps the scheduler out of the figures.
+ *
+ * Return: 0 or an error.
+ */
+int lab_sink_tcp(struct lab *lab)
+{
+	int fd = -1, ret = lab_connect(&fd, &lab->peer);
+	int kept = fd < 0 ? 0 : lab_keep(&lab->out, &lab->out_file, fd);
+
+	return ret ?: kept;
+}
+
+/**
+ * lab_source_tcp() - Let a case begin with a TCP connection.
+ * @lab: the case
+ *
+ * Return: 0 or an error.
+ */
+int lab_source_tcp(struct lab *lab)
+{
+	int fd = -1, ret = lab_connect(&fd, &lab->feed);
+	int kept = fd < 0 ? 0 : lab_keep_source(lab, fd);
+
+	return ret ?: kept;
+}
+
+/**
+ * lab_feed() - Put a chunk into a source that is a TCP connection.
+ * @lab: the case
+ *
+ * Return: 0 or an error.
+ */
+int lab_feed(struct lab *lab)
+{
+	while (lab->queued < lab->chunk) {
+		size_t at = lab->fed % lab->chunk;
+		struct kvec vec = {
+			.iov_base = lab->data + at,
+			.iov_len = min(lab->chunk - at, lab->chunk - lab->queued),
+		};
+		struct msghdr msg = {};
+		int ret = kernel_sendmsg(lab->feed, &msg, &vec, 1, vec.iov_len);
+
+		if (ret < 0)
+			return ret;
+		lab->queued += ret;
+		lab->fed += ret;
+	}
+	return 0;
+}
+
+static void lab_starve(struct lab *lab)
+{
+	/* Not sock_from_file(), which looks at the operations. */
+	struct socket *sock = lab->in_file->private_data;
+
+	while (lab->queued) {
+		struct kvec vec = { .iov_base = lab->buf, .iov_len = lab->chunk };
+		struct msghdr msg = {};
+		int ret = kernel_recvmsg(sock, &msg, &vec, 1, vec.iov_len,
+					 MSG_DONTWAIT);
+
+		if (ret > 0)
+			lab->queued -= ret;
+		cond_resched();
+	}
+	lab->fed = 0;
+}
+
+/**
+ * lab_rewind() - Go to the beginning of a pass.
+ * @lab: the case
+ */
+void lab_rewind(struct lab *lab)
+{
+	lab->turn = 0;
+	if (lab->feed)
+		lab_starve(lab);
+	prandom_seed_state(&lab->dice, 2);
+	lab_next_file(lab);
+}
+
+/* Memory of the current task, of @file or anonymous. */
+static int lab_map(unsigned long *where, struct file *file, unsigned long len)
+{
+	unsigned long addr = vm_mmap(file, 0, len, PROT_READ | PROT_WRITE,
+				     file ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS, 0);
+
+	if (IS_ERR_VALUE(addr))
+		return addr;
+	*where = addr;
+	return 0;
+}
+
+/**
+ * lab_source_memory() - Let a case begin with user memory.
+ * @lab: the case
+ *
+ * Return: 0 or an error.
+ */
+int lab_source_memory(struct lab *lab)
+{
+	struct file *arena = pp_arena_create(lab->chunk);
+	int ret;
+
+	if (IS_ERR(arena))
+		return PTR_ERR(arena);
+	ret = lab_map(&lab->arena, arena, lab->chunk);
+	fput(arena);	/* the mapping holds it */
+	if (!ret)
+		ret = lab_map(&lab->anon, NULL, lab->chunk);
+	return ret ?: lab_map(&lab->iov, NULL, PAGE_SIZE);
 }
 
 /**
@@ -204,7 +422,7 @@ int lab_receive(struct lab *lab, size_t sent)
 
 	if (!lab->peer)
 		return 0;
-	if (lab->discard && !lab->verify)
+	if (lab->path->flags & LAB_DISCARD && !lab->verify)
 		flags |= MSG_TRUNC;
 	lab->pending += sent;
 	while (lab->pending) {
@@ -224,6 +442,24 @@ int lab_receive(struct lab *lab, size_t sent)
 	return 0;
 }
 
+static struct lab_pipe *lab_open_pipes(struct lab *lab,
+				       int (*open)(struct lab_pipe *pipe, u32 size),
+				       int *ret)
+{
+	unsigned int i, nr = max(lab->pipes, 2U);
+	struct lab_pipe *pipes = kvcalloc(nr, sizeof(*pipes), GFP_KERNEL);
+
+	if (!pipes)
+		*ret = -ENOMEM;
+	for (i = 0; pipes && i < nr; i++) {
+		pipes[i].rd = -1;
+		pipes[i].wr = -1;
+		if (!*ret)
+			*ret = open(&pipes[i], lab->ring);
+	}
+	return pipes;
+}
+
 /**
  * lab_open() - Open everything that a case needs.
  * @lab: the case
@@ -232,34 +468,25 @@ int lab_receive(struct lab *lab, size_t sent)
  */
 int lab_open(struct lab *lab)
 {
-	unsigned int i;
+	struct rnd_state dice;
 	int ret = 0;
 
 	lab->in = -1;
-	lab->in_copy = -1;
 	lab->out = -1;
 	lab->device = -1;
-	for (i = 0; i < ARRAY_SIZE(lab->stock); i++) {
-		lab->stock[i].rd = -1;
-		lab->stock[i].wr = -1;
-		lab->private[i].rd = -1;
-		lab->private[i].wr = -1;
-	}
-	lab->buf = vmalloc(lab->chunk);
-	if (!lab->buf)
+	lab->data = vmalloc(lab->chunk);
+	lab->buf = vzalloc(lab->chunk);
+	if (!lab->data || !lab->buf)
 		return -ENOMEM;
-	memset(lab->buf, 0x5a, lab->chunk);
+	prandom_seed_state(&dice, 3);
+	prandom_bytes_state(&dice, lab->data, lab->chunk);
 
 	ret = lab_open_file(&lab->device, &lab->device_file, "/dev/privpipe",
 			    O_RDONLY);
-	for (i = 0; i < ARRAY_SIZE(lab->stock) && !ret; i++) {
-		ret = lab_open_stock(&lab->stock[i], lab->ring);
-		if (!ret)
-			ret = lab_open_private(&lab->private[i], lab->ring);
-	}
+	lab->stock = lab_open_pipes(lab, lab_open_stock, &ret);
+	lab->private = lab_open_pipes(lab, lab_open_private, &ret);
 	if (!ret && lab->path->source)
-		ret = lab_open_source(lab);
-	lab->discard = lab->path->discard;
+		ret = lab->path->source(lab);
 	if (!ret && lab->path->sink)
 		ret = lab->path->sink(lab);
 	return ret;
@@ -271,25 +498,72 @@ static void lab_close_fd(int fd)
 		close_fd(fd);
 }
 
+static void lab_close_pipes(struct lab *lab, struct lab_pipe *pipes)
+{
+	unsigned int i;
+
+	for (i = 0; pipes && i < max(lab->pipes, 2U); i++) {
+		lab_close_fd(pipes[i].rd);
+		lab_close_fd(pipes[i].wr);
+	}
+	kvfree(pipes);
+}
+
 /**
  * lab_close() - Close what lab_open() opened.
  * @lab: the case
  */
 void lab_close(struct lab *lab)
 {
-	unsigned int i;
-
+	if (lab->in_file)
+		lab->in_file->f_op = lab->in_fops;
 	if (lab->peer)
 		sock_release(lab->peer);
+	if (lab->feed)
+		sock_release(lab->feed);
 	lab_close_fd(lab->device);
 	lab_close_fd(lab->out);
-	lab_close_fd(lab->in_copy);
-	lab_close_fd(lab->in);
-	for (i = 0; i < ARRAY_SIZE(lab->stock); i++) {
-		lab_close_fd(lab->private[i].rd);
-		lab_close_fd(lab->private[i].wr);
-		lab_close_fd(lab->stock[i].rd);
-		lab_close_fd(lab->stock[i].wr);
-	}
+	if (lab->files)
+		while (lab->nr_files)
+			close_fd(lab->files[--lab->nr_files]);
+	else
+		lab_close_fd(lab->in);
+	kvfree(lab->files);
+	lab_close_pipes(lab, lab->private);
+	lab_close_pipes(lab, lab->stock);
+	if (lab->arena)
+		vm_munmap(lab->arena, lab->chunk);
+	if (lab->anon)
+		vm_munmap(lab->anon, lab->chunk);
+	if (lab->iov)
+		vm_munmap(lab->iov, PAGE_SIZE);
+	vfree(lab->data);
 	vfree(lab->buf);
+}
+
+/**
+ * lab_count() - Ask the pipes.
+ * @lab: the case
+ *
+ * Return: the sums.
+ */
+struct lab_counts lab_count(struct lab *lab)
+{
+	struct lab_counts counts = {};
+	unsigned int i, pages = 0;
+
+	for (i = 0; i < max(lab->pipes, 2U); i++) {
+		struct pp_ring *ring = pp_ring_of(lab->private[i].wr_file);
+		struct pipe_inode_info *stock = pp_stock_pipe(lab->stock[i].wr_file);
+
+		counts.taken += ring->taken;
+		counts.copied += ring->copied;
+		if (lab->pipe == lab->private)
+			pages += ring->held + ring->cache.pages;
+		else
+			pages += pipe_occupancy(stock->head, stock->tail) +
+				 !!stock->tmp_page;
+	}
+	counts.held = (u64)pages << PAGE_SHIFT;
+	return counts;
 }

@@ -4,6 +4,7 @@
 
 #include <linux/fs.h>
 #include <linux/net.h>
+#include <linux/prandom.h>
 
 #define LAB_MAX_ARMS	16
 #define LAB_MAX_ROUNDS	256
@@ -27,30 +28,44 @@ struct lab_path;
 /**
  * struct lab - one case: what was asked for, and what it runs on
  * @path: which way the bytes go
- * @file: the name of the source file
+ * @file: the name of the source file, or of a folder of files to serve
  * @target: the name of the target file, for a path that ends in one
  * @only: run this arm and no other, when it is not empty
  * @cold: drop the source from the page cache before each pass
  * @chunk: bytes per call
  * @ring: capacity of the pipes, in bytes
+ * @pipes: how many pipes take turns
  * @bytes: how many go through in a pass
  * @rounds: how often each arm gets a turn
- * @size: of the source file
+ * @size: of all source files
  * @in: descriptor of the source
- * @in_copy: another one, whose ->splice_read is copy_splice_read()
  * @out: descriptor of the sink
  * @device: descriptor of /dev/privpipe
  * @in_file: file of @in
- * @in_copy_file: file of @in_copy
  * @out_file: file of @out
  * @device_file: file of @device
+ * @in_fops: the operations of @in_file
+ * @copy_fops: the same but for ->splice_read, which is copy_splice_read()
+ * @files: descriptors of the files to serve
+ * @nr_files: how many there are
+ * @dice: chooses among them
  * @stock: ordinary pipes
  * @private: private pipes
+ * @pipe: the one of either whose turn it is
+ * @turn: its index
  * @peer: where the bytes of a socket sink arrive
  * @pending: bytes on their way to @peer
- * @discard: @peer doesn't copy out what arrives
+ * @feed: where the bytes of a socket source come from
+ * @queued: bytes on their way from @feed
+ * @fed: bytes sent by @feed in this pass
+ * @anon: anonymous memory of the current task
+ * @arena: memory of an arena
+ * @user: the one of either that is in use
+ * @iov: where in user memory an iovec has room
  * @verify: compute @crc instead of being fast
- * @crc: of what came out at the sink
+ * @crc: of what came out
+ * @read: bytes read from disk in the last pass
+ * @data: what to send when the source is no file
  * @buf: the buffer of whoever reads and writes, hot in the CPU's cache
  */
 struct lab {
@@ -61,66 +76,106 @@ struct lab {
 	bool cold;
 	u32 chunk;
 	u32 ring;
+	u32 pipes;
 	u64 bytes;
 	u32 rounds;
 
 	loff_t size;
 	int in;
-	int in_copy;
 	int out;
 	int device;
 	struct file *in_file;
-	struct file *in_copy_file;
 	struct file *out_file;
 	struct file *device_file;
-	struct lab_pipe stock[2];
-	struct lab_pipe private[2];
+	const struct file_operations *in_fops;
+	struct file_operations copy_fops;
+	int *files;
+	unsigned int nr_files;
+	struct rnd_state dice;
+	struct lab_pipe *stock;
+	struct lab_pipe *private;
+	struct lab_pipe *pipe;
+	unsigned int turn;
 	struct socket *peer;
 	size_t pending;
-	bool discard;
+	struct socket *feed;
+	size_t queued;
+	u64 fed;
+	unsigned long anon;
+	unsigned long arena;
+	unsigned long user;
+	unsigned long iov;
 	bool verify;
 	u32 crc;
+	u64 read;
+	void *data;
 	void *buf;
 };
+
+#define LAB_COPIES	0x1	/* the source's ->splice_read copies */
+#define LAB_PRIVATE	0x2	/* through private pipes */
+#define LAB_ARENA	0x4	/* out of an arena */
+#define LAB_NO_OUTPUT	0x8	/* nothing arrives */
 
 /**
  * struct lab_arm - one way to do it
  * @name: for the results
  * @step: move one chunk all the way; returns bytes, 0 at the end of the source
- * @prepare: what has to be there before a step and isn't measured, or NULL
+ * @flags: LAB_*
  */
 struct lab_arm {
 	const char *name;
 	ssize_t (*step)(struct lab *lab);
-	int (*prepare)(struct lab *lab);
+	unsigned int flags;
 };
+
+#define LAB_DISCARD	0x1	/* the peer doesn't copy out what arrives */
+#define LAB_TIME_ALL	0x2	/* @prepare counts, too */
 
 /**
  * struct lab_path - one way for bytes to go
  * @name: for the results
  * @arms: the ways to do it; ends with one that has no name
- * @source: the bytes come from a file
+ * @source: opens what they come from, or NULL
  * @sink: opens what they go to, or NULL
- * @discard: see struct lab
+ * @prepare: what has to be there before a step and isn't measured, or NULL
+ * @finish: what has to be done after a step and isn't measured, or NULL
+ * @flags: LAB_DISCARD, LAB_TIME_ALL
+ * @copies: how often each byte arrives
  */
 struct lab_path {
 	const char *name;
 	const struct lab_arm *arms;
-	bool source;
+	int (*source)(struct lab *lab);
 	int (*sink)(struct lab *lab);
-	bool discard;
+	int (*prepare)(struct lab *lab);
+	int (*finish)(struct lab *lab);
+	unsigned int flags;
+	unsigned int copies;
+};
+
+/**
+ * struct lab_counts - what the pipes of a case say of themselves
+ * @taken: bytes that entered private pipes without a copy
+ * @copied: bytes that entered them by a copy
+ * @held: bytes of memory that all pipes of the kind in use keep
+ */
+struct lab_counts {
+	u64 taken;
+	u64 copied;
+	u64 held;
 };
 
 /**
  * struct lab_result - what an arm took
  * @ns: nanoseconds of each pass
- * @taken: bytes that entered a private pipe without a copy, in all passes
- * @copied: bytes that entered it by a copy
+ * @counts: bytes taken and copied in all passes, memory held after one
+ * @read: the most bytes that a pass read from disk
  */
 struct lab_result {
 	u64 ns[LAB_MAX_ROUNDS];
-	u64 taken;
-	u64 copied;
+	struct lab_counts counts;
+	u64 read;
 };
 
 /* Whether @arm takes part in @lab. */
@@ -133,10 +188,18 @@ extern const struct lab_path lab_paths[];
 
 int lab_open(struct lab *lab);
 void lab_close(struct lab *lab);
+int lab_source_file(struct lab *lab);
+int lab_source_web(struct lab *lab);
+int lab_source_tcp(struct lab *lab);
+int lab_source_memory(struct lab *lab);
 int lab_sink_null(struct lab *lab);
 int lab_sink_tcp(struct lab *lab);
 int lab_sink_file(struct lab *lab);
 int lab_receive(struct lab *lab, size_t sent);
+int lab_feed(struct lab *lab);
+void lab_rewind(struct lab *lab);
+void lab_next_file(struct lab *lab);
+struct lab_counts lab_count(struct lab *lab);
 
 bool lab_patch_memcpy(void);
 int lab_run(struct lab *lab, struct lab_result *results);

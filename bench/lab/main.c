@@ -34,10 +34,12 @@ static int lab_show(struct seq_file *m, void *v)
 			   lab.path->name, arm->name, lab.file);
 		seq_printf(m, "\"target\":\"%s\",\"cache\":\"%s\",\"chunk\":%u,",
 			   lab.target, lab.cold ? "cold" : "hot", lab.chunk);
-		seq_printf(m, "\"ring\":%u,\"size\":%lld,\"bytes\":%llu,",
-			   lab.ring, lab.size, lab.bytes);
-		seq_printf(m, "\"taken\":%llu,\"copied\":%llu,\"ns\":[",
-			   lab_results[i].taken, lab_results[i].copied);
+		seq_printf(m, "\"ring\":%u,\"pipes\":%u,\"size\":%lld,\"bytes\":%llu,",
+			   lab.ring, lab.pipes, lab.size, lab.bytes);
+		seq_printf(m, "\"taken\":%llu,\"copied\":%llu,\"read\":%llu,",
+			   lab_results[i].counts.taken,
+			   lab_results[i].counts.copied, lab_results[i].read);
+		seq_printf(m, "\"held\":%llu,\"ns\":[", lab_results[i].counts.held);
 		for (round = 0; round < lab.rounds; round++)
 			seq_printf(m, "%s%llu", round ? "," : "",
 				   lab_results[i].ns[round]);
@@ -72,6 +74,8 @@ static int lab_parse_word(struct lab *lab, char *word)
 		return kstrtou32(value, 0, &lab->chunk);
 	if (!strcmp(word, "ring"))
 		return kstrtou32(value, 0, &lab->ring);
+	if (!strcmp(word, "pipes"))
+		return kstrtou32(value, 0, &lab->pipes);
 	if (!strcmp(word, "bytes"))
 		return kstrtou64(value, 0, &lab->bytes);
 	if (!strcmp(word, "rounds"))
@@ -89,7 +93,8 @@ static int lab_parse(struct lab *lab, char *words)
 		if (ret)
 			return ret;
 	}
-	if (!lab->path || !lab->chunk || lab->rounds > LAB_MAX_ROUNDS)
+	if (!lab->path || !lab->chunk || !lab->pipes ||
+	    lab->rounds > LAB_MAX_ROUNDS)
 		return -EINVAL;
 	return 0;
 }
@@ -104,7 +109,7 @@ static ssize_t lab_start(struct file *file, const char __user *ubuf, size_t len,
 		return PTR_ERR(words);
 
 	guard(mutex)(&lab_mutex);
-	lab = (struct lab){};
+	lab = (struct lab){ .pipes = 1 };
 	memset(lab_results, 0, sizeof(lab_results));
 	ret = lab_parse(&lab, words);
 	if (!ret) {

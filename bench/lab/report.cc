@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-// Turns what the lab measured (JSON lines on stdin) into tables in Markdown.
+// Turns what the lab measured (JSON lines on stdin) into lab.json, tables.md and lab.svg in the
+// folder that is the argument.
 #include <algorithm>
+#include <cmath>
+#include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <iostream>
 #include <map>
 #include <string>
@@ -14,43 +18,65 @@ using Samples = std::vector<double>;
 
 struct Arm {
 	std::string name;
-	Samples ns;	// of each round, for 4 KiB
-	double taken_percent;
+	Samples ns;                                       // of each round, for 4 KiB
+	double taken = 0, copied = 0, read = 0, held = 0; // bytes
 };
 
 struct Case {
-	std::string title;
-	std::string path;
-	std::string cache;
-	double chunk;
+	std::string title, path, fs, cache;
+	double chunk, ring, pipes, size;
 	std::vector<Arm> arms;
+
+	const Arm *find(const std::string &name) const
+	{
+		for (const Arm &arm : arms)
+			if (arm.name == name)
+				return &arm;
+		return nullptr;
+	}
 };
 
 // What the project promises: @arm runs at @least times the rate of @against.
 struct Target {
-	std::string path;
-	std::string cache;
-	double chunk;	// calls of this size and larger
-	std::string arm;
-	std::string against;
+	std::string path, cache;
+	double from, to; // bytes per call
+	std::string arm, against;
 	double least;
 };
 
+constexpr double KiB = 1024, MiB = 1024 * KiB, any = 1024 * MiB;
+
 const Target targets[] = {
-	{"read", "hot", 65536, "private", "stock", 1.0},
-	{"read", "hot", 65536, "private", "copy", 1.3},
-	{"read", "hot", 65536, "private", "readwrite", 1.15},
-	{"null", "hot", 65536, "private", "limit", 0.95},
-	{"discard", "cold", 65536, "take", "stock", 0.9},
-	{"discard", "cold", 65536, "take", "copy", 2.0},
-	{"file", "hot", 65536, "private", "copy", 1.2},
-	{"discard", "hot", 1048576, "sendfile-direct", "sendfile", 1.8},
-	{"read", "hot", 1048576, "sendfile-direct", "sendfile", 1.15},
-	{"read", "hot", 65536, "sendfile-private", "sendfile", 0.95},
+	{"read", "hot", 64 * KiB, any, "private", "stock", 1.0},
+	{"read", "hot", 64 * KiB, any, "private", "copy", 1.3},
+	{"read", "hot", 64 * KiB, any, "private", "readwrite", 1.15},
+	{"null", "hot", 64 * KiB, any, "private", "limit", 0.95},
+	{"discard", "cold", 64 * KiB, any, "take", "stock", 0.9},
+	{"discard", "cold", 64 * KiB, any, "take", "copy", 2.0},
+	{"file", "hot", 64 * KiB, any, "private", "copy", 1.2},
+	{"move", "hot", 4 * KiB, any, "private", "stock", 1.0},
+	{"pipe", "hot", 64, 4 * KiB, "private", "stock", 0.98},
+	{"pipe", "hot", 64 * KiB, any, "private", "stock", 1.1},
+	{"tee", "hot", 4 * KiB, any, "private", "stock", 0.8},
+	{"vmsplice", "hot", 64 * KiB, any, "private-gift", "stock", 1.0},
+	{"discard", "hot", MiB, any, "sendfile-direct", "sendfile", 1.8},
+	{"read", "hot", MiB, any, "sendfile-direct", "sendfile", 1.15},
+	{"read", "hot", 64 * KiB, any, "sendfile-private", "sendfile", 0.95},
+	{"web", "hot", 0, any, "auto", "private", 0.95},
 };
 
+std::string text(const char *format, ...)
+{
+	char buffer[512];
+	va_list args;
+	va_start(args, format);
+	std::vsnprintf(buffer, sizeof(buffer), format, args);
+	va_end(args);
+	return buffer;
+}
+
 // The value of a member, as it is written; the lab nests nothing but one array.
-std::string member(const std::string& line, const std::string& name)
+std::string member(const std::string &line, const std::string &name)
 {
 	auto at = line.find("\"" + name + "\":");
 	if (at == std::string::npos)
@@ -58,150 +84,282 @@ std::string member(const std::string& line, const std::string& name)
 	at += name.size() + 3;
 	if (line[at] == '"')
 		return line.substr(at + 1, line.find('"', at + 1) - at - 1);
-	const char* end = line[at] == '[' ? "]" : ",}";
+	const char *end = line[at] == '[' ? "]" : ",}";
 	return line.substr(at, line.find_first_of(end, at) - at);
 }
 
-double number(const std::string& line, const std::string& name)
+double number(const std::string &line, const std::string &name)
 {
 	return std::strtod(member(line, name).c_str(), nullptr);
 }
 
-double median(Samples samples)
-{
-	std::sort(samples.begin(), samples.end());
-	return samples[samples.size() / 2];
-}
-
-double quartile(Samples samples, int which)
-{
-	std::sort(samples.begin(), samples.end());
-	return samples[(samples.size() - 1) * which / 4];
-}
-
 std::string size(double bytes)
 {
-	return bytes < 1048576 ? std::to_string(int(bytes / 1024)) + " KiB"
-			       : std::to_string(int(bytes / 1048576)) + " MiB";
+	return bytes < KiB   ? text("%.0f B", bytes)
+	       : bytes < MiB ? text("%.0f KiB", bytes / KiB)
+			     : text("%.0f MiB", bytes / MiB);
 }
 
-Arm parse_arm(const std::string& line)
-{
-	Arm arm{member(line, "arm"), {}, 0};
-	const std::string ns = member(line, "ns");
-	const double scale = 4096 / number(line, "bytes");
-	for (const char* at = ns.c_str(); *at;) {
-		char* end;
-		arm.ns.push_back(std::strtod(at + 1, &end) * scale);
-		at = end;
+// A median, and between what it lies with a certainty of 95 %.
+struct Middle {
+	double median, low, high;
+
+	explicit Middle(Samples s)
+	{
+		std::sort(s.begin(), s.end());
+		const auto n = s.size();
+		const auto rank = std::max(0.0, n / 2.0 - 0.98 * std::sqrt(n));
+		median = s[n / 2];
+		low = s[size_t(rank)];
+		high = s[n - 1 - size_t(rank)];
 	}
-	const double taken = number(line, "taken"), copied = number(line, "copied");
-	if (taken + copied > 0)
-		arm.taken_percent = 100 * taken / (taken + copied);
-	return arm;
+	bool equal() const { return low <= 1 && 1 <= high; }
+	std::string print() const
+	{
+		return text("%.2f (%.2f to %.2f)%s", median, low, high, equal() ? " =" : "");
+	}
+};
+
+std::string title(const Case &one)
+{
+	const std::string file =
+		"file (" + one.fs + ", " + one.cache + ", " + size(one.size) + ") -> pipe -> ";
+	const std::map<std::string, std::string> paths = {
+		{"null", file + "/dev/null"},
+		{"read", file + "TCP, the reader copies out"},
+		{"discard", file + "TCP, the reader discards"},
+		{"file", file + "file"},
+		{"web", "1,000 files by Zipf's law (" + one.fs + ", " + one.cache + ", " +
+				size(one.size) + ") -> pipe -> TCP, the reader discards"},
+		{"relay", "TCP -> pipe -> TCP, the reader copies out"},
+		{"pipe", "write -> pipe -> read"},
+		{"move", "pipe -> pipe"},
+		{"tee", "pipe -> tee -> both sides read"},
+		{"vmsplice", "memory -> vmsplice -> read"},
+		{"produce", "memory, written anew each time -> vmsplice -> read"},
+	};
+	return paths.at(one.path) + ", calls of " + size(one.chunk) + ", " +
+	       (one.pipes > 1 ? text("%.0f pipes of ", one.pipes) : "pipes of ") + size(one.ring);
 }
 
-std::string title(const std::string& line)
+// Adds an arm of one boot to what was measured in other boots.
+void add(std::vector<Case> &cases, const std::string &line)
 {
-	std::string file = member(line, "file");
-	file.erase(0, sizeof("/mnt/") - 1);
-	const std::map<std::string, std::string> ends = {
-		{"null", "/dev/null"},
-		{"read", "TCP, the reader copies out"},
-		{"discard", "TCP, the reader discards"},
-		{"file", "file"},
-	};
-	const auto end = ends.find(member(line, "path"));
-	return "file (" + file.substr(0, file.find('/')) + ", " + member(line, "cache") + ", " +
-	       size(number(line, "size")) + ") -> pipe -> " +
-	       (end == ends.end() ? member(line, "path") : end->second) + ", calls of " +
-	       size(number(line, "chunk")) + ", pipes of " + size(number(line, "ring"));
+	const std::string file = member(line, "file"),
+			  fs = file.substr(std::min(file.size(), sizeof("/mnt/") - 1));
+	Case found{"",
+		   member(line, "path"),
+		   fs.substr(0, fs.find('/')),
+		   member(line, "cache"),
+		   number(line, "chunk"),
+		   number(line, "ring"),
+		   number(line, "pipes"),
+		   number(line, "size"),
+		   {}};
+	found.title = title(found);
+	auto at = std::find_if(cases.begin(), cases.end(),
+			       [&](const Case &c) { return c.title == found.title; });
+	if (at == cases.end())
+		at = cases.insert(at, found);
+
+	const std::string name = member(line, "arm"), ns = member(line, "ns");
+	auto arm = std::find_if(at->arms.begin(), at->arms.end(),
+				[&](const Arm &a) { return a.name == name; });
+	if (arm == at->arms.end()) {
+		at->arms.push_back({});
+		arm = at->arms.end() - 1;
+		arm->name = name;
+	}
+	for (const char *c = ns.c_str(); *c;) {
+		char *end;
+		arm->ns.push_back(std::strtod(c + 1, &end) * 4096 / number(line, "bytes"));
+		c = end;
+	}
+	arm->taken += number(line, "taken");
+	arm->copied += number(line, "copied");
+	arm->read = std::max(arm->read, number(line, "read"));
+	arm->held = number(line, "held");
 }
 
 // How fast an arm is next to another: the pairs of each round.
-Samples rates(const Case& all, const std::string& name, const std::string& against)
+Samples rates(const Case &one, const std::string &name, const std::string &against)
 {
-	const auto find = [&all](const std::string& wanted) {
-		return std::find_if(all.arms.begin(), all.arms.end(),
-				    [&](const Arm& arm) { return arm.name == wanted; });
-	};
-	const auto arm = find(name), other = find(against);
+	const Arm *arm = one.find(name), *other = one.find(against);
 	Samples pairs;
-	if (arm != all.arms.end() && other != all.arms.end())
-		for (size_t i = 0; i < arm->ns.size(); i++)
+	if (arm && other)
+		for (size_t i = 0; i < std::min(arm->ns.size(), other->ns.size()); i++)
 			pairs.push_back(other->ns[i] / arm->ns[i]);
 	return pairs;
 }
 
-void print_rate(const Samples& pairs)
+std::string rate(const Case &one, const std::string &name, const std::string &against)
 {
-	if (pairs.empty())
-		std::printf(" |");
-	else
-		std::printf(" %.2f (%.2f to %.2f) |", median(pairs), quartile(pairs, 1),
-			    quartile(pairs, 3));
+	const Samples pairs = rates(one, name, against);
+	return pairs.empty() || name == against ? "" : Middle(pairs).print();
 }
 
-// Every target in every case that it speaks of.
-void print_targets(const std::vector<Case>& cases)
+void print_case(std::ostream &out, const Case &one)
 {
-	int count = 0, met = 0;
-	std::printf("\n## Targets\n\n| case | | against | at least | measured | |\n");
-	std::printf("|---|---|---|--:|--:|---|\n");
-	for (const Case& one : cases) {
-		for (const Target& target : targets) {
-			if (one.path != target.path || one.cache != target.cache ||
-			    one.chunk < target.chunk)
+	out << "\n## " << one.title << "\n\n"
+	    << "| | ns for 4 KiB | least | most | most / least | against stock | against limit | "
+	       "taken | read | kept |\n"
+	    << "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n";
+	for (const Arm &arm : one.arms) {
+		const auto [least, most] = std::minmax_element(arm.ns.begin(), arm.ns.end());
+		out << text("| %s | %.0f | %.0f | %.0f | %.1f | ", arm.name.c_str(),
+			    Middle(arm.ns).median, *least, *most, *most / *least)
+		    << rate(one, arm.name, "stock") << " | " << rate(one, arm.name, "limit")
+		    << " | "
+		    << (arm.taken ? text("%.0f %%", 100 * arm.taken / (arm.taken + arm.copied))
+				  : "")
+		    << " | " << (arm.read ? size(arm.read) : "") << " | "
+		    << (arm.held ? size(arm.held) : "") << " |\n";
+	}
+}
+
+// Every target in every case that it speaks of. What is equal to its rival counts as 1.
+void print_targets(std::ostream &out, const std::vector<Case> &cases)
+{
+	int count = 0;
+	std::string missed;
+	const auto judge = [&](const Case &one, const std::string &what, bool good,
+			       const std::string &found) {
+		count++;
+		out << "| " << one.title << " | " << what << " | " << found << " | "
+		    << (good ? "met" : "**missed**") << " |\n";
+		if (!good)
+			missed += "- " + one.title + ": " + what + ": " + found + "\n";
+		return good;
+	};
+	int met = 0;
+	out << "\n## Targets\n\n| case | at least | measured | |\n|---|---|---|---|\n";
+	for (const Case &one : cases) {
+		if (one.pipes > 1)
+			continue;
+		for (const Target &t : targets) {
+			const Samples pairs = rates(one, t.arm, t.against);
+			if (one.path != t.path || one.cache != t.cache || one.chunk < t.from ||
+			    one.chunk > t.to || pairs.empty())
 				continue;
-			const Samples pairs = rates(one, target.arm, target.against);
-			if (pairs.empty())
-				continue;
-			const bool good = median(pairs) >= target.least;
-			count++;
-			met += good;
-			std::printf("| %s | %s | %s | %.2f |", one.title.c_str(), target.arm.c_str(),
-				    target.against.c_str(), target.least);
-			print_rate(pairs);
-			std::printf(" %s |\n", good ? "met" : "**missed**");
+			const Middle middle(pairs);
+			met += judge(
+				one,
+				text("%s %.2f of %s", t.arm.c_str(), t.least, t.against.c_str()),
+				(middle.equal() ? 1 : middle.median) >= t.least, middle.print());
+		}
+		const Arm *stock = one.find("stock"), *cautious = one.find("auto");
+		if (one.path == "web" && one.cache == "cold" && stock && cautious)
+			met += judge(one, "auto reads no file from disk more than twice",
+				     cautious->read <= 2 * stock->read,
+				     size(cautious->read) + " against " + size(stock->read));
+	}
+	out << "\nlab: " << count << " targets, " << met << " met\n"
+	    << (missed.empty() ? "" : "\nNot met:\n\n" + missed);
+}
+
+void print_json(std::ostream &out, const std::vector<Case> &cases)
+{
+	const char *between = "[\n";
+	for (const Case &one : cases) {
+		for (const Arm &arm : one.arms) {
+			const auto [least, most] =
+				std::minmax_element(arm.ns.begin(), arm.ns.end());
+			out << between
+			    << text("{\"path\": \"%s\", \"arm\": \"%s\", \"source\": \"%s\", "
+				    "\"cache\": \"%s\", ",
+				    one.path.c_str(), arm.name.c_str(), one.fs.c_str(),
+				    one.cache.c_str())
+			    << text("\"size\": %.0f, \"chunk\": %.0f, \"ring\": %.0f, \"pipes\": "
+				    "%.0f, ",
+				    one.size, one.chunk, one.ring, one.pipes)
+			    << text("\"rounds\": %zu, \"ns_per_4k\": {\"median\": %.1f, \"min\": "
+				    "%.1f, \"max\": %.1f}, ",
+				    arm.ns.size(), Middle(arm.ns).median, *least, *most)
+			    << text("\"taken\": %.0f, \"copied\": %.0f, \"read\": %.0f, \"kept\": "
+				    "%.0f}",
+				    arm.taken, arm.copied, arm.read, arm.held);
+			between = ",\n";
 		}
 	}
-	std::printf("\nlab: %d targets, %d met\n", count, met);
+	out << "\n]\n";
 }
 
-void print_case(const Case& all)
+// One line for each case: how fast the others are next to stock, on a logarithmic scale.
+void print_plot(std::ostream &out, const std::vector<Case> &cases)
 {
-	std::printf("\n## %s\n\n", all.title.c_str());
-	std::printf("| | ns for 4 KiB | least | most | rate against stock | against limit | taken |\n");
-	std::printf("|---|--:|--:|--:|--:|--:|--:|\n");
-	for (const Arm& arm : all.arms) {
-		const auto [least, most] = std::minmax_element(arm.ns.begin(), arm.ns.end());
-		std::printf("| %s | %.0f | %.0f | %.0f |", arm.name.c_str(), median(arm.ns), *least, *most);
-		print_rate(rates(all, arm.name, "stock"));
-		print_rate(rates(all, arm.name, "limit"));
-		std::printf(" %.0f %% |\n", arm.taken_percent);
+	const std::pair<const char *, const char *> arms[] = {
+		{"private", "#0057b7"}, {"private-gift", "#00a0e0"},
+		{"take", "#2e8b57"},    {"sendfile-direct", "#7b3fa0"},
+		{"copy", "#c0392b"},    {"readwrite", "#e08e0b"},
+		{"limit", "#888888"},
+	};
+	const double left = 640, width = 460, top = 64, row = 22;
+	const auto x = [&](double r) {
+		return left + width * (std::log2(std::clamp(r, 1 / 8.0, 8.0)) + 3) / 6;
+	};
+	const double bottom = top + row * cases.size();
+	out << text("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" "
+		    "font-family=\"sans-serif\" "
+		    "font-size=\"11\">\n<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n"
+		    "<text x=\"10\" y=\"18\" font-size=\"14\">Rate against the stock way, 1 = as "
+		    "fast, right = faster "
+		    "(bars: 95 %% of the median)</text>\n",
+		    left + width + 20, bottom + 30);
+	double at = 10;
+	for (const auto &[name, colour] : arms) {
+		out << text("<circle cx=\"%.0f\" cy=\"36\" r=\"5\" fill=\"%s\"/><text x=\"%.0f\" "
+			    "y=\"40\">%s</text>\n",
+			    at + 5, colour, at + 14, name);
+		at += 120;
 	}
+	for (double r = 1 / 8.0; r <= 8; r *= 2)
+		out << text("<line x1=\"%.1f\" y1=\"%.0f\" x2=\"%.1f\" y2=\"%.0f\" stroke=\"%s\"/>"
+			    "<text x=\"%.1f\" y=\"%.0f\" text-anchor=\"middle\">%g</text>\n",
+			    x(r), top - 8, x(r), bottom, r == 1 ? "black" : "#cccccc", x(r),
+			    bottom + 16, r);
+	double y = top + 6;
+	for (const Case &one : cases) {
+		std::string label = one.title;
+		for (size_t i; (i = label.find('>')) != std::string::npos;)
+			label.replace(i, 1, "&gt;");
+		out << text("<text x=\"10\" y=\"%.0f\" font-size=\"10\">", y + 4) << label
+		    << "</text>\n";
+		for (const auto &[name, colour] : arms) {
+			const Samples pairs = rates(one, name, "stock");
+			if (pairs.empty())
+				continue;
+			const Middle m(pairs);
+			out << text("<line x1=\"%.1f\" y1=\"%.0f\" x2=\"%.1f\" y2=\"%.0f\" "
+				    "stroke=\"%s\" stroke-width=\"2\"/>"
+				    "<circle cx=\"%.1f\" cy=\"%.0f\" r=\"4\" fill=\"%s\"/>\n",
+				    x(m.low), y, x(m.high), y, colour, x(m.median), y, colour);
+		}
+		y += row;
+	}
+	out << "</svg>\n";
 }
 
 } // namespace
 
-int main()
+int main(int, char **argv)
 {
+	const std::string folder = argv[1];
 	std::vector<Case> cases;
-	std::vector<std::string> failed;
+	bool failed = false;
 	for (std::string line; std::getline(std::cin, line);) {
-		if (!member(line, "failed").empty()) {
-			failed.push_back(member(line, "failed"));
-			continue;
+		if (const auto what = member(line, "failed"); !what.empty()) {
+			std::cerr << "failed: " << what << "\n";
+			failed = true;
+		} else {
+			add(cases, line);
 		}
-		if (cases.empty() || cases.back().title != title(line))
-			cases.push_back({title(line), member(line, "path"), member(line, "cache"),
-					 number(line, "chunk"), {}});
-		cases.back().arms.push_back(parse_arm(line));
 	}
-	for (const Case& one : cases)
-		print_case(one);
-	print_targets(cases);
-	for (const std::string& what : failed)
-		std::printf("\nFAILED: %s\n", what.c_str());
-	return cases.empty() || !failed.empty();
+	std::ofstream json(folder + "/lab.json"), tables(folder + "/tables.md"),
+		plot(folder + "/lab.svg");
+	for (const Case &one : cases)
+		print_case(tables, one);
+	print_targets(tables, cases);
+	print_json(json, cases);
+	print_plot(plot, cases);
+	return cases.empty() || failed;
 }

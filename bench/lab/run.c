@@ -3,10 +3,14 @@
  * Passes and rounds: in each round every rival gets one turn, so that whatever
  * the machine does meanwhile happens to all of them.
  */
+#include <linux/blk_types.h>
 #include <linux/crc32.h>
+#include <linux/file.h>
+#include <linux/math64.h>
 #include <linux/pagemap.h>
 #include <linux/sched.h>
 #include <linux/time64.h>
+#include <linux/vmstat.h>
 
 #include "file.h"
 #include "lab.h"
@@ -17,6 +21,7 @@
  */
 extern int clock_gettime(int clock, struct __kernel_timespec *ts);
 
+/* Reading it is a system call of the host; a pass that reads it often deducts that. */
 static s64 lab_now(void)
 {
 	struct __kernel_timespec ts = {};
@@ -25,14 +30,36 @@ static s64 lab_now(void)
 	return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
 }
 
-static void lab_rewind(struct lab *lab)
+static s64 lab_now_costs(void)
 {
-	if (lab->in_file)
-		lab->in_file->f_pos = 0;
-	if (lab->in_copy_file)
-		lab->in_copy_file->f_pos = 0;
-	if (lab->out_file)
-		lab->out_file->f_pos = 0;
+	s64 begin = lab_now();
+	int i;
+
+	for (i = 0; i < 99; i++)
+		lab_now();
+	return (lab_now() - begin) / 100;
+}
+
+/* The bytes that this machine has read from its disks. */
+static u64 lab_disk(void)
+{
+	static unsigned long events[NR_VM_EVENT_ITEMS];
+
+	all_vm_events(events);
+	return (u64)events[PGPGIN] << SECTOR_SHIFT;
+}
+
+/* Let the page cache forget the source. */
+static void lab_cool(struct lab *lab)
+{
+	unsigned int i;
+
+	invalidate_mapping_pages(lab->in_file->f_mapping, 0, -1);
+	for (i = 0; i < lab->nr_files; i++) {
+		CLASS(fd, f)(lab->files[i]);
+
+		invalidate_mapping_pages(fd_file(f)->f_mapping, 0, -1);
+	}
 }
 
 /*
@@ -54,41 +81,67 @@ static int lab_warm(struct lab *lab)
 	return 0;
 }
 
-/* Move lab->bytes; returns nanoseconds or an error. */
-static s64 lab_pass(struct lab *lab, const struct lab_arm *arm)
+/* One chunk, and the time for it added to @ns if it has something to leave out. */
+static ssize_t lab_step(struct lab *lab, const struct lab_arm *arm, bool part,
+			s64 *ns)
 {
-	u64 moved = 0;
-	s64 ns = 0;
+	const struct lab_path *path = lab->path;
+	ssize_t n;
 	int ret;
 
-	lab_rewind(lab);
-	if (lab->cold)
-		invalidate_mapping_pages(lab->in_file->f_mapping, 0, -1);
-	ret = lab->in_file && !lab->cold ? lab_warm(lab) : 0;
+	ret = path->prepare ? path->prepare(lab) : 0;
 	if (ret)
 		return ret;
-	if (!arm->prepare)
-		ns -= lab_now();
-	while (moved < lab->bytes) {
-		ssize_t n;
+	if (part)
+		*ns -= lab_now();
+	n = arm->step(lab);
+	if (part)
+		*ns += lab_now();
+	if (n == -EAGAIN && lab->feed)
+		n = 0;	/* it has not arrived yet */
+	if (n < 0)
+		return n;
+	ret = path->finish ? path->finish(lab) : 0;
+	if (lab->feed)
+		lab->queued -= n;
+	if (++lab->turn == lab->pipes)
+		lab->turn = 0;
+	return ret ?: n;
+}
 
-		if (arm->prepare) {
-			n = arm->prepare(lab);
-			if (n)
-				return n;
-			ns -= lab_now();
-		}
-		n = arm->step(lab);
-		if (arm->prepare)
-			ns += lab_now();
+/*
+ * Move lab->bytes, and to the end of the last file where there are many; returns
+ * nanoseconds or an error.  @moved returns how many bytes it were.
+ */
+static s64 lab_pass(struct lab *lab, const struct lab_arm *arm, u64 *moved)
+{
+	bool part = lab->path->prepare && !(lab->path->flags & LAB_TIME_ALL);
+	u64 read = lab_disk();
+	s64 ns = 0, costs = part ? lab_now_costs() : 0;
+	ssize_t n = 0;
+	int ret;
+
+	lab->pipe = arm->flags & LAB_PRIVATE ? lab->private : lab->stock;
+	lab->user = arm->flags & LAB_ARENA ? lab->arena : lab->anon;
+	if (lab->in_file)
+		lab->in_file->f_op = arm->flags & LAB_COPIES ? &lab->copy_fops :
+							       lab->in_fops;
+	lab_rewind(lab);
+	lab->crc = 0;
+	*moved = 0;
+	if (!part)
+		ns -= lab_now();
+	while (*moved < lab->bytes || (lab->files && n)) {
+		n = lab_step(lab, arm, part, &ns);
 		if (n < 0)
 			return n;
-		moved += n;
+		ns -= costs;
+		*moved += n;
 		if (!n)
-			lab_rewind(lab);
+			lab_next_file(lab);
 		cond_resched();
 	}
-	if (!arm->prepare)
+	if (!part)
 		ns += lab_now();
 	while (lab->pending) {
 		ret = lab_receive(lab, 0);
@@ -96,25 +149,69 @@ static s64 lab_pass(struct lab *lab, const struct lab_arm *arm)
 			return ret;
 		cond_resched();
 	}
+	lab->read = lab_disk() - read;
 	return ns;
 }
 
-/* The checksum of lab->bytes of a file that is read again and again. */
-static int lab_checksum(struct lab *lab, struct file *file, u32 *crc)
+/* A pass from the state of the page cache that was asked for. */
+static s64 lab_turn(struct lab *lab, const struct lab_arm *arm, u64 *moved)
+{
+	bool files = lab->size;
+	s64 ret = 0;
+	int i;
+
+	if (files && lab->cold)
+		lab_cool(lab);
+	else if (lab->files)
+		/* What an arm leaves in the cache is what it finds there. */
+		for (i = 0; i < 2 && ret >= 0; i++)
+			ret = lab_pass(lab, arm, moved);
+	else if (files)
+		ret = lab_warm(lab);
+	return ret < 0 ? ret : lab_pass(lab, arm, moved);
+}
+
+/* The checksum of the first @todo bytes that a pass sends. */
+static int lab_checksum(struct lab *lab, u64 todo, u32 *crc)
 {
 	u64 done = 0;
-	loff_t pos = 0;
 
 	*crc = 0;
-	while (done < lab->bytes) {
-		ssize_t n = kernel_read(file, lab->buf,
-					min_t(u64, lab->chunk, lab->bytes - done),
-					&pos);
+	lab_rewind(lab);
+	while (done < todo) {
+		void *data = lab->data;
+		ssize_t n = lab->chunk;
 
+		if (lab->size) {
+			n = kernel_read(lab->in_file, lab->buf, n,
+					&lab->in_file->f_pos);
+			data = lab->buf;
+		}
+		if (n < 0)
+			return n;
+		n = min_t(u64, n, todo - done);
+		*crc = crc32_le(*crc, data, n);
+		done += n;
+		if (!n)
+			lab_next_file(lab);
+	}
+	return 0;
+}
+
+/* The checksum of what was written to a file again and again. */
+static int lab_checksum_target(struct lab *lab, u64 todo, u32 *crc)
+{
+	loff_t pos = 0;
+	u64 done;
+	ssize_t n;
+
+	*crc = 0;
+	for (done = 0; done < todo; done += n) {
+		n = kernel_read(lab->out_file, lab->buf,
+				min_t(u64, lab->chunk, todo - done), &pos);
 		if (n < 0)
 			return n;
 		*crc = crc32_le(*crc, lab->buf, n);
-		done += n;
 		if (!n)
 			pos = 0;
 	}
@@ -125,19 +222,20 @@ static int lab_checksum(struct lab *lab, struct file *file, u32 *crc)
 static int lab_verify(struct lab *lab, const struct lab_arm *arm)
 {
 	bool to_file = lab->out_file && S_ISREG(file_inode(lab->out_file)->i_mode);
+	bool to_null = lab->out_file && !lab->peer && !to_file;
+	u64 moved;
 	s64 ret;
 	u32 crc;
 
 	lab->verify = true;
-	lab->crc = 0;
-	ret = lab_pass(lab, arm);
+	ret = lab_turn(lab, arm, &moved);
 	lab->verify = false;
-	if (ret < 0 || !(lab->peer || to_file) || !strcmp(arm->name, "limit"))
+	if (ret < 0 || to_null || arm->flags & LAB_NO_OUTPUT)
 		return min_t(s64, ret, 0);
 
-	ret = lab_checksum(lab, lab->in_file, &crc);
+	ret = lab_checksum(lab, moved * max(lab->path->copies, 1U), &crc);
 	if (!ret && to_file)
-		ret = lab_checksum(lab, lab->out_file, &lab->crc);
+		ret = lab_checksum_target(lab, moved, &lab->crc);
 	if (!ret && crc != lab->crc) {
 		pr_err("lab: %s by %s delivers other bytes\n", lab->path->name,
 		       arm->name);
@@ -155,9 +253,9 @@ static int lab_verify(struct lab *lab, const struct lab_arm *arm)
  */
 int lab_run(struct lab *lab, struct lab_result *results)
 {
-	struct pp_ring *ring = pp_ring_of(lab->private[0].wr_file);
 	const struct lab_arm *arms = lab->path->arms;
 	unsigned int i, round, nr = 0;
+	u64 moved;
 	int ret;
 
 	for (; arms[nr].name; nr++) {
@@ -166,22 +264,28 @@ int lab_run(struct lab *lab, struct lab_result *results)
 		ret = lab_verify(lab, &arms[nr]);
 		if (ret)
 			return ret;
+		results[nr].read = lab->read;
 	}
 	for (round = 0; round < lab->rounds; round++) {
 		/* Nobody always runs behind the same one. */
 		for (i = 0; i < nr; i++) {
 			unsigned int a = (i + round) % nr;
-			u64 taken = ring->taken, copied = ring->copied;
+			struct lab_counts before, after;
 			s64 ns;
 
 			if (!lab_wants(lab, &arms[a]))
 				continue;
-			ns = lab_pass(lab, &arms[a]);
+			before = lab_count(lab);
+			ns = lab_turn(lab, &arms[a], &moved);
 			if (ns < 0)
 				return ns;
-			results[a].ns[round] = ns;
-			results[a].taken += ring->taken - taken;
-			results[a].copied += ring->copied - copied;
+			results[a].ns[round] = mul_u64_u64_div_u64(ns, lab->bytes,
+								moved);
+			after = lab_count(lab);
+			results[a].counts.taken += after.taken - before.taken;
+			results[a].counts.copied += after.copied - before.copied;
+			results[a].counts.held = after.held;
+			results[a].read = max(results[a].read, lab->read);
 		}
 		if (signal_pending(current))
 			return -EINTR;
