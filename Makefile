@@ -2,8 +2,8 @@
 # The seconds that scripts print count from here.
 export PRIVPIPE_START := $(shell date +%s)
 
-.PHONY: help demo check module test-module test-debug check-kcsan kunit stress-races
-.PHONY: bench bench-host lint shell install uninstall deps clean
+.PHONY: help demo check module test-module test-debug check-kcsan kunit stress stress-races
+.PHONY: mutants coverage bench bench-host lint shell install uninstall deps clean
 .PHONY: series-tree series-export series-check test-patched
 
 help:		## list the targets
@@ -29,13 +29,24 @@ check-kcsan: deps	## look for data races, on a kernel with KCSAN
 	@scripts/install-deps bench
 	@scripts/test-kernel kcsan userspace-tests/plan.kcsan
 
+stress: deps		## random programs on both kinds of pipes; N= operations, SEED=
+	@scripts/stress
+
 stress-races: deps	## everybody at once, for minutes, on the debug kernel
 	@scripts/install-deps bench
 	@scripts/test-kernel debug userspace-tests/plan.races
 
-kunit:		## run the KUnit suites in QEMU, ARCH=um; SUITE= filters, SERIES=
+kunit:		## run the KUnit suites in QEMU, or with ARCH=um; SUITE= filters, SERIES=
 	@scripts/install-deps bench
 	@scripts/kunit
+
+mutants: deps		## plant mistakes in a copy of the module: are they all caught?
+	@scripts/install-deps bench
+	@scripts/mutants
+
+coverage: deps		## which lines of the module the tests run; takes an hour
+	@scripts/install-deps bench
+	@scripts/coverage
 
 bench:		## measure in User-Mode Linux, in tables of ratios; QUICK=1: main paths
 	@scripts/bench-lab
