@@ -218,6 +218,7 @@ std::optional<std::string> Duel::compare(const Op &op, const Outcome &stock, con
 	if (expect.reader_looked_for_first && op.kind == Kind::splice && a == failed(EAGAIN) &&
 	    b == failed(EPIPE) && (pipe_of(op.from) == pipes - 1 || pipe_of(op.to) == pipes - 1))
 		return {};
+	stock_was_short_ = moves(op) && a.ok() && b.ok() && a.bytes() < b.bytes();
 	if (a != b)
 		return difference("result", in_words(a), in_words(b));
 	if (stock.off_in != tested.off_in)
@@ -277,6 +278,7 @@ void Duel::learn(const Op &op, const Outcome &stock)
 std::optional<std::string> Duel::step(const Op &op)
 {
 	found_.reset();
+	stock_was_short_ = false;
 	if (!prepare(op))
 		return {};
 	if (found_)

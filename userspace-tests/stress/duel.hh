@@ -16,6 +16,8 @@ public:
 	std::optional<std::string> step(const Op &op);
 	/** Runs @program from the beginning; returns the number of operations that passed. */
 	size_t run(const Program &program, std::string *difference);
+	/** Whether what was different last is that the ordinary pipe moved less than it could. */
+	bool stock_was_short() const { return stock_was_short_; }
 	/** The operation that run() is at; for who watches from another thread. */
 	size_t at() const { return at_; }
 
@@ -40,5 +42,6 @@ private:
 	World tested_;
 	std::array<Known, pipes> known_;
 	std::optional<std::string> found_; /* while settling */
+	bool stock_was_short_ = false;
 	std::atomic<size_t> at_ = 0;
 };
