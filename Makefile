@@ -13,6 +13,7 @@ demo: deps	## show private pipes beside stock ones, on a stock kernel in QEMU
 	@scripts/demo
 
 check: deps	## build and test everything; ends with how many passed
+	@scripts/install-deps bench
 	@scripts/check
 
 module: deps	## build privpipe.ko for Debian's newest 6.12 kernel, or for KDIR=
