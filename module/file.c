@@ -126,7 +126,8 @@ ssize_t pp_ring_fill_user(struct pp_ring *ring, struct iov_iter *from,
 
 /*
  * Add the part of a write that is no whole page to the last page of the pipe,
- * by the rule of an ordinary pipe: all of it or nothing.
+ * by the rule of an ordinary pipe: all of it or nothing.  A socket may hold an
+ * earlier part of that page, but nobody looks at what is behind it.
  */
 static ssize_t pp_ring_merge(struct pp_ring *ring, struct iov_iter *from)
 {
@@ -138,7 +139,7 @@ static ssize_t pp_ring_merge(struct pp_ring *ring, struct iov_iter *from)
 		return 0;
 	slot = &ring->slots[(ring->head - 1) & (ring->capacity - 1)];
 	end = slot->offset + slot->len;
-	if ((slot->flags & (PP_SLOT_MERGE | PP_SLOT_SHARED)) != PP_SLOT_MERGE ||
+	if (!(slot->flags & PP_SLOT_MERGE) ||
 	    !offset_in_page(end) || offset_in_page(end) + n > PAGE_SIZE)
 		return 0;
 	if (copy_folio_from_iter(slot->folio, end, n, from) < n)
