@@ -48,8 +48,11 @@ struct pp_slot {
 	u32 flags : 8;
 };
 
-/* How many slots are staged on the stack at a time. */
-#define PP_STAGE_SLOTS	16
+/*
+ * How many slots are staged on the stack at a time.  What is no file is read once,
+ * and 255 pages, one less than a pipe of 1 MiB, need 15 large folios and 4 others.
+ */
+#define PP_STAGE_SLOTS	20
 
 /**
  * struct pp_stage - slots on their way into a ring
