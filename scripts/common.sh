@@ -23,3 +23,11 @@ die() {
 need() {
 	command -v "$1" >/dev/null || die "missing: $1; 'make deps' installs the package $2"
 }
+
+# one_at_a_time: until this script ends, others of its name wait here: two guests may be
+# prepared at a time.
+one_at_a_time() {
+	mkdir -p build
+	exec {lock}>"build/.${0##*/}.lock"
+	flock "$lock"
+}
