@@ -693,19 +693,54 @@ static void ring_test_drain_wakes_reader_at_the_end(struct kunit *test)
 	waiter_expect(test, &w, 0);
 }
 
-static void ring_test_lock_two_in_any_order(struct kunit *test)
+/* A task that locks two pipes. */
+struct locker {
+	struct pp_ring *a;
+	struct pp_ring *b;
+	struct completion done;
+};
+
+static int locker_run(void *data)
+{
+	struct locker *l = data;
+
+	pp_ring_lock_two(l->a, l->b);
+	pp_ring_unlock_two(l->a, l->b);
+	complete(&l->done);
+	return 0;
+}
+
+/* Whoever waits for the pipe with the lower address holds the other one not yet. */
+static void expect_in_order(struct kunit *test, struct pp_ring *a, struct pp_ring *b)
+{
+	struct pp_ring *lower = a < b ? a : b;
+	struct pp_ring *higher = a < b ? b : a;
+	struct locker l = { .a = a, .b = b };
+	struct task_struct *task;
+	int i;
+
+	init_completion(&l.done);
+	task = kthread_create(locker_run, &l, "privpipe-locker");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
+	mutex_lock(&lower->lock);
+	get_task_struct(task);
+	wake_up_process(task);
+	for (i = 0; i < 500 && READ_ONCE(task->__state) != TASK_UNINTERRUPTIBLE; i++)
+		msleep(20);
+	put_task_struct(task);
+	KUNIT_EXPECT_FALSE(test, completion_done(&l.done));
+	KUNIT_EXPECT_FALSE(test, mutex_is_locked(&higher->lock));
+	mutex_unlock(&lower->lock);
+	wait_for_completion(&l.done);
+}
+
+static void ring_test_lock_two_by_address(struct kunit *test)
 {
 	struct pp_ring *a = pp_test_ring(test, 1);
 	struct pp_ring *b = pp_test_ring(test, 1);
 
-	pp_ring_lock_two(a, b);
-	KUNIT_EXPECT_TRUE(test, mutex_is_locked(&a->lock));
-	KUNIT_EXPECT_TRUE(test, mutex_is_locked(&b->lock));
-	pp_ring_unlock_two(a, b);
-	pp_ring_lock_two(b, a);
-	pp_ring_unlock_two(b, a);
-	KUNIT_EXPECT_FALSE(test, mutex_is_locked(&a->lock));
-	KUNIT_EXPECT_FALSE(test, mutex_is_locked(&b->lock));
+	expect_in_order(test, a, b);
+	expect_in_order(test, b, a);
 }
 
 static struct kunit_case ring_test_cases[] = {
@@ -741,7 +776,7 @@ static struct kunit_case ring_test_cases[] = {
 	KUNIT_CASE(ring_test_publishing_wakes_reader),
 	KUNIT_CASE(ring_test_drain_wakes_reader_it_kept_out),
 	KUNIT_CASE(ring_test_drain_wakes_reader_at_the_end),
-	KUNIT_CASE(ring_test_lock_two_in_any_order),
+	KUNIT_CASE(ring_test_lock_two_by_address),
 	{}
 };
 
