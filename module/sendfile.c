@@ -167,6 +167,8 @@ static ssize_t pp_send_file(struct pp_sending *s, size_t len, bool direct)
 
 	if (s->out->f_flags & O_APPEND || !(s->in->f_mode & FMODE_LSEEK))
 		return -EINVAL;
+	if (!len)
+		return 0;
 	if (!pp_spliceable(s->in) ||
 	    !s->out->f_op->splice_write || !s->out->f_op->write_iter)
 		return -EINVAL;
@@ -198,10 +200,9 @@ static ssize_t pp_send_stock(struct pp_sending *s, struct pipe_inode_info *pipe,
 
 	pipe_lock(pipe);
 	ret = pp_stock_wait_room(pipe, s->out->f_flags & O_NONBLOCK);
-	if (!ret && !pp_spliceable(s->in))
-		ret = -EINVAL;
 	if (!ret && len)
-		ret = copy_splice_read(s->in, &s->pos, pipe, len, 0);
+		ret = pp_spliceable(s->in) ?
+		      copy_splice_read(s->in, &s->pos, pipe, len, 0) : -EINVAL;
 	pipe_unlock(pipe);
 	if (ret > 0) {
 		pp_count(PP_sendfile_copied, ret);

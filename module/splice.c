@@ -181,7 +181,7 @@ static ssize_t pp_copy_file(struct pp_ring *ring, struct file *in, loff_t *pos,
  * @ring: the pipe, not locked
  * @in: where from
  * @pos: where in it, in bytes; advanced by what was put into the pipe
- * @len: how many bytes at the most, not 0
+ * @len: how many bytes at the most; with 0 it only waits for room, as sendfile does
  * @flags: SPLICE_F_* of the call
  * @policy: enum privpipe_policy
  * @nonblock: don't wait for room
@@ -206,7 +206,9 @@ ssize_t pp_fill_file(struct pp_ring *ring, struct file *in, loff_t *pos,
 	len = min_t(size_t, len, pages * PAGE_SIZE - offset);
 
 	policy = pp_policy_resolve(policy, flags);
-	if (!pp_spliceable(in))
+	if (!len)
+		ret = 0;
+	else if (!pp_spliceable(in))
 		ret = -EINVAL;
 	else if (cached && policy != PRIVPIPE_POLICY_NEVER)
 		ret = pp_take_file(ring, in, pos, len, policy, &published);

@@ -259,6 +259,18 @@ TEST(SendfileToFile, NothingIsZero)
 	EXPECT_EQ(target.size(), 0);
 }
 
+TEST(Sendfile, NothingOfWhatCannotBeSplicedIsZeroAsWell)
+{
+	Fd null(open("/dev/null", O_RDONLY | O_CLOEXEC));
+	File target(on_tmpfs);
+	Pipe pipe = make_pipe();
+
+	EXPECT_EQ(do_sendfile(target.fd(), null.get(), 0), moved(0));
+	EXPECT_EQ(do_sendfile(pipe.out(), null.get(), 0), moved(0));
+	EXPECT_EQ(do_sendfile(target.fd(), null.get(), 1), failed(EINVAL));
+	EXPECT_EQ(do_sendfile(pipe.out(), null.get(), 1), failed(EINVAL));
+}
+
 TEST(SendfileToFile, WhatIsLeftIsAShortCountAndTheEndIsZero)
 {
 	File source(on_ext4, pattern(5000));
