@@ -4,7 +4,7 @@ export PRIVPIPE_START := $(shell date +%s)
 
 .PHONY: help demo check module test-module test-debug check-kcsan kunit stress stress-races
 .PHONY: mutants coverage bench bench-host lint shell install uninstall deps clean
-.PHONY: series-tree series-export series-check test-patched
+.PHONY: series-tree series-export series-check test-patched compat
 
 help:		## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1\t/p' Makefile | expand -t 20
@@ -76,6 +76,10 @@ series-check:	## apply, build and check patches/SERIES patch by patch
 test-patched: deps	## run the test suites on a debug kernel with patches/SERIES
 	@scripts/install-deps bench
 	@scripts/test-patched $(SERIES)
+
+compat:		## programs of Debian's on kernels with and without patches/SERIES, in UML
+	@scripts/install-deps bench
+	@scripts/compat $(SERIES)
 
 shell: deps	## a shell on a stock kernel in QEMU with the module loaded
 	@scripts/shell
