@@ -281,6 +281,29 @@ static void steal_test_auto_takes_cold_page(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ring->taken, PAGE_SIZE);
 }
 
+/* A file that is served again and again is read once more, and then stays cached. */
+static void steal_test_auto_takes_page_once(struct kunit *test)
+{
+	struct pp_ring *ring = pp_test_ring(test, 16);
+	struct file *file = pp_test_file(test, 4 * PAGE_SIZE);
+	pgoff_t i;
+	int round;
+
+	for (round = 0; round < 3; round++) {
+		loff_t pos = 0;
+
+		for (i = 0; i < 4; i++)
+			if (!is_cached(file, i))
+				pp_test_cache(test, file, i, 0);
+		KUNIT_EXPECT_EQ(test, take(ring, file, &pos, 4 * PAGE_SIZE,
+					   PRIVPIPE_POLICY_AUTO), 4 * PAGE_SIZE);
+	}
+	KUNIT_EXPECT_EQ(test, ring->taken, 4 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, ring->copied, 8 * PAGE_SIZE);
+	for (i = 0; i < 4; i++)
+		KUNIT_EXPECT_TRUE(test, is_cached(file, i));
+}
+
 static void steal_test_refuses_mapped(struct kunit *test)
 {
 	struct pp_ring *ring = pp_test_ring(test, 16);
@@ -500,6 +523,7 @@ static struct kunit_case steal_test_cases[] = {
 	KUNIT_CASE(steal_test_takes_as_much_as_there_is_room),
 	KUNIT_CASE_PARAM(steal_test_refuses, refusal_gen_params),
 	KUNIT_CASE(steal_test_auto_takes_cold_page),
+	KUNIT_CASE(steal_test_auto_takes_page_once),
 	KUNIT_CASE(steal_test_refuses_mapped),
 	KUNIT_CASE_PARAM(steal_test_refuses_part, part_gen_params),
 	KUNIT_CASE(steal_test_read_error_shows_in_this_call),

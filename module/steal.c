@@ -7,12 +7,15 @@
  * scratch pipe that only we see; each folio in it is taken or copied, and what
  * is left is released before the call returns.
  */
+#include <linux/hash.h>
 #include <linux/memcontrol.h>
 #include <linux/moduleparam.h>
 #include <linux/pagemap.h>
 #include <linux/pagevec.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/splice.h>
+#include <linux/swap.h>
 
 #include <linux/privpipe.h>
 
@@ -126,6 +129,43 @@ void pp_scratch_free(struct pipe_inode_info *scratch)
 	kvfree(scratch);
 }
 
+/*
+ * What was taken under the policy "auto".  Reclaim leaves a shadow behind in the
+ * page cache, by which a page that comes back is known to be wanted; a module can't,
+ * so it remembers here, as a tag in the place that a page's hash says.  Who comes
+ * later may overwrite it, and then a page is taken once more; one in 65,535 that
+ * was never taken is found, and copied.
+ */
+static u16 pp_ghosts[SZ_128K];
+
+static u16 *pp_ghost(struct inode *inode, pgoff_t index, u16 *tag)
+{
+	u64 hash = (unsigned long)inode->i_sb ^ inode->i_ino ^
+		   (u64)inode->i_generation << 32;
+
+	hash = (hash * GOLDEN_RATIO_64 + index) * GOLDEN_RATIO_64;
+	*tag = (u16)(hash >> 24) ?: 1;
+	return &pp_ghosts[hash >> (64 - ilog2(ARRAY_SIZE(pp_ghosts)))];
+}
+
+static void pp_ghost_leave(struct inode *inode, pgoff_t index)
+{
+	u16 tag, *ghost = pp_ghost(inode, index, &tag);
+
+	WRITE_ONCE(*ghost, tag);
+}
+
+/* Whether a page came back after it was taken; it counts as active from now on. */
+static bool pp_ghost_met(struct inode *inode, struct folio *folio)
+{
+	u16 tag, *ghost = pp_ghost(inode, folio->index, &tag);
+
+	if (READ_ONCE(*ghost) != tag)
+		return false;
+	folio_mark_accessed(folio);
+	return true;
+}
+
 /**
  * struct pp_taking - the state of taking from one file
  * @ring: where the pages go
@@ -228,7 +268,8 @@ static enum pp_counter pp_judge(struct pp_taking *t, const struct pp_group *g)
 		return PP_refused_mapped_pages;
 	/* Reading has just marked it referenced, so that says nothing. */
 	if (t->policy == PRIVPIPE_POLICY_AUTO &&
-	    (folio_test_active(folio) || folio_test_workingset(folio)))
+	    (folio_test_active(folio) || folio_test_workingset(folio) ||
+	     pp_ghost_met(t->in->f_mapping->host, folio)))
 		return PP_refused_hot_pages;
 	if (pp_folio_busy(t, g))
 		return PP_refused_busy_pages;
@@ -259,6 +300,8 @@ static bool pp_take_group(struct pp_taking *t, const struct pp_group *g)
 		.len = g->bytes,
 		.flags = PP_SLOT_FOREIGN,
 	};
+	if (t->policy == PRIVPIPE_POLICY_AUTO)
+		pp_ghost_leave(t->in->f_mapping->host, index);
 	pp_count(PP_file_taken, g->bytes);
 	trace_privpipe_take(t->in->f_mapping->host, index, g->folio);
 	return true;

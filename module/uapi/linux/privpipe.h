@@ -70,7 +70,9 @@ enum {
  * @PRIVPIPE_POLICY_NEVER: copy always.
  * @PRIVPIPE_POLICY_MOVE: take when the call has SPLICE_F_MOVE, else copy.
  * @PRIVPIPE_POLICY_AUTO: take pages that nobody has come back to since they
- *	were read: not referenced, not active, not part of a workingset.
+ *	were read: not active, not part of a workingset, and not taken by this
+ *	policy not long ago.  So a file that is spliced again and again is read
+ *	once more than it would be otherwise, and copied from then on.
  * @PRIVPIPE_POLICY_ALWAYS: take whatever can be taken.
  *
  * A page can be taken when it is clean, not mapped, not under writeback, and
