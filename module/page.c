@@ -18,7 +18,7 @@ module_param_named(folio_order, pp_folio_order, uint, 0644);
 MODULE_PARM_DESC(folio_order,
 		 "largest folio for copies, as a power of two in pages (0 to 9)");
 
-static bool pp_debug = IS_ENABLED(CONFIG_PRIVPIPE_DEBUG);
+bool pp_debug = IS_ENABLED(CONFIG_PRIVPIPE_DEBUG);
 module_param_named(debug, pp_debug, bool, 0644);
 MODULE_PARM_DESC(debug, "check every folio that enters or leaves a pipe");
 
@@ -252,18 +252,15 @@ void pp_copy_folio(struct folio *to, size_t to_offset, struct folio *from,
 }
 
 /**
- * pp_assert_private() - Check that a folio is the pipe's alone, when debugging.
+ * pp_check_private() - Check that a folio is the pipe's alone.
  * @slot: a slot about to enter or to leave a ring
  *
  * Reclaim and compaction may refer to a folio that is on the LRU for a moment,
  * and a socket to one that was handed over in part.
  */
-void pp_assert_private(const struct pp_slot *slot)
+void pp_check_private(const struct pp_slot *slot)
 {
 	int tries;
-
-	if (!READ_ONCE(pp_debug))
-		return;
 
 	WARN_ON_ONCE(!slot->len);
 	WARN_ON_ONCE(slot->offset + slot->len > folio_size(slot->folio));

@@ -102,6 +102,14 @@ size_t pp_stage_bytes(const struct pp_stage *stage);
 void pp_copy_folio(struct folio *to, size_t to_offset, struct folio *from,
 		   size_t from_offset, size_t len);
 
-void pp_assert_private(const struct pp_slot *slot);
+extern bool pp_debug;
+
+void pp_check_private(const struct pp_slot *slot);
+
+static inline void pp_assert_private(const struct pp_slot *slot)
+{
+	if (READ_ONCE(pp_debug))
+		pp_check_private(slot);
+}
 
 #endif /* PRIVPIPE_PAGE_H */

@@ -424,7 +424,17 @@ void pp_ring_push(struct pp_ring *ring, const struct pp_slot *slot)
 	WRITE_ONCE(ring->used, ring->used + pp_slot_pages(slot));
 	WRITE_ONCE(ring->held, ring->held + folio_nr_pages(slot->folio));
 	WRITE_ONCE(ring->head, ring->head + 1);
-	pp_cache_trim(&ring->cache, pp_ring_allowance(ring));
+	if (READ_ONCE(ring->cache.pages))
+		pp_cache_trim(&ring->cache, pp_ring_allowance(ring));
+}
+
+/* The slot at the tail leaves the ring; its folio is the caller's. */
+static void pp_ring_drop(struct pp_ring *ring, const struct pp_slot *slot)
+{
+	pp_assert_private(slot);
+	WRITE_ONCE(ring->used, ring->used - pp_slot_pages(slot));
+	WRITE_ONCE(ring->held, ring->held - folio_nr_pages(slot->folio));
+	WRITE_ONCE(ring->tail, ring->tail + 1);
 }
 
 /**
@@ -435,13 +445,10 @@ void pp_ring_push(struct pp_ring *ring, const struct pp_slot *slot)
  */
 struct pp_slot pp_ring_pop(struct pp_ring *ring)
 {
-	struct pp_slot slot = *pp_ring_tail(ring);
+	struct pp_slot *slot = pp_ring_tail(ring);
 
-	pp_assert_private(&slot);
-	WRITE_ONCE(ring->used, ring->used - pp_slot_pages(&slot));
-	WRITE_ONCE(ring->held, ring->held - folio_nr_pages(slot.folio));
-	WRITE_ONCE(ring->tail, ring->tail + 1);
-	return slot;
+	pp_ring_drop(ring, slot);
+	return *slot;
 }
 
 /**
@@ -457,7 +464,8 @@ void pp_ring_consume(struct pp_ring *ring, size_t len, unsigned int flags)
 		unsigned int pages = pp_slot_pages(slot);
 		struct folio *folio = slot->folio;
 
-		slot->flags |= flags;
+		if (flags)
+			slot->flags |= flags;
 		if (len < slot->len) {
 			slot->offset += len;
 			slot->len -= len;
@@ -466,7 +474,8 @@ void pp_ring_consume(struct pp_ring *ring, size_t len, unsigned int flags)
 			return;
 		}
 		len -= slot->len;
-		if (pp_ring_pop(ring).flags & PP_SLOT_FOREIGN)
+		pp_ring_drop(ring, slot);
+		if (slot->flags & PP_SLOT_FOREIGN)
 			folio_put(folio);
 		else
 			pp_folio_free(&ring->cache, folio, pp_ring_allowance(ring));
