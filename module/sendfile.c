@@ -18,6 +18,13 @@
 #include "stats.h"
 #include "steal.h"
 
+/*
+ * How many large folios are filled before a stream socket gets them: each message
+ * costs as much as copying some pages, but what is copied has to stay in the
+ * CPU's cache.
+ */
+#define PP_SEND_FOLIOS		4
+
 /* How many pages go to the socket in one message by PRIVPIPE_F_DIRECT. */
 #define PP_DIRECT_PAGES		256
 
@@ -75,7 +82,9 @@ static ssize_t pp_send_all(struct pp_sending *s, struct bio_vec *bvec,
 /* Copy a piece into private folios and send them; 0 at the end of the file. */
 static ssize_t pp_send_copy(struct pp_sending *s, size_t len)
 {
-	size_t piece = min_t(size_t, len, pp_folio_max_pages() * PAGE_SIZE);
+	struct socket *sock = sock_from_file(s->out);
+	size_t folios = sock && sock->type == SOCK_STREAM ? PP_SEND_FOLIOS : 1;
+	size_t piece = min(len, folios * pp_folio_max_pages() * PAGE_SIZE);
 	struct bio_vec bvec[PP_STAGE_SLOTS];
 	struct pp_stage stage;
 	loff_t pos = s->pos;

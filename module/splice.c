@@ -695,19 +695,19 @@ static ssize_t pp_splice_two(struct pp_ring *in, struct pp_ring *out, size_t len
 	do {
 		struct pp_wake in_wake = {}, out_wake = {};
 
-		ret = pp_two_ready(in, out, nonblock);
-		if (ret <= 0)
-			return ret;
-
 		pp_ring_lock_two(in, out);
 		in_wake.before = !pp_ring_room(in);
 		out_wake.before = pp_ring_empty(out);
-		ret = in->draining ? 0 : pp_move(in, out, len);
-		pp_ring_end_consume(in, &in_wake);
-		pp_ring_end_produce(out, &out_wake);
-		/* Nothing moved: somebody else was faster. */
-	} while (!ret && !nonblock);
-	return ret ?: -EAGAIN;
+		ret = in->draining || !out->readers ? 0 : pp_move(in, out, len);
+		if (ret) {
+			pp_ring_end_consume(in, &in_wake);
+			pp_ring_end_produce(out, &out_wake);
+			return ret;
+		}
+		pp_ring_unlock_two(in, out);
+		ret = pp_two_ready(in, out, nonblock);
+	} while (ret > 0);
+	return ret;
 }
 
 /*

@@ -50,18 +50,19 @@ static ssize_t pp_tee_rings(struct pp_ring *in, struct pp_ring *out, size_t len,
 	do {
 		struct pp_wake wake = {};
 
-		ret = pp_two_ready(in, out, nonblock);
-		if (ret <= 0)
-			return ret;
-
 		pp_ring_lock_two(in, out);
 		wake.before = pp_ring_empty(out);
-		ret = pp_tee_copy(in, out, len);
+		ret = in->draining || !out->readers ? 0 :
+						      pp_tee_copy(in, out, len);
 		mutex_unlock(&in->lock);
-		pp_ring_end_produce(out, &wake);
-		/* Nothing copied: somebody else was faster. */
-	} while (!ret && !nonblock);
-	return ret ?: -EAGAIN;
+		if (ret) {
+			pp_ring_end_produce(out, &wake);
+			return ret;
+		}
+		mutex_unlock(&out->lock);
+		ret = pp_two_ready(in, out, nonblock);
+	} while (ret > 0);
+	return ret;
 }
 
 /**

@@ -399,6 +399,8 @@ const struct lab_path lab_paths[] = {
 	{ "relay", lab_relay_arms, lab_source_tcp, lab_sink_tcp, lab_feed },
 	{ "pipe", lab_pipe_arms },
 	{ "move", lab_move_arms, NULL, NULL, lab_prepare_pipe, lab_finish_pipe },
+	{ "through", lab_move_arms, NULL, NULL, lab_prepare_pipe,
+	  lab_finish_pipe, .flags = LAB_TIME_ALL },
 	{ "tee", lab_tee_arms, NULL, NULL, lab_prepare_pipe, .copies = 2 },
 	{ "vmsplice", lab_memory_arms, lab_source_memory, NULL,
 	  lab_prepare_user },

@@ -130,7 +130,7 @@ struct lab_arm {
 };
 
 #define LAB_DISCARD	0x1	/* the peer doesn't copy out what arrives */
-#define LAB_TIME_ALL	0x2	/* @prepare counts, too */
+#define LAB_TIME_ALL	0x2	/* @prepare and @finish count, too */
 
 /**
  * struct lab_path - one way for bytes to go

@@ -133,7 +133,8 @@ std::string title(const Case &one)
 				size(one.size) + ") -> pipe -> TCP, the reader discards"},
 		{"relay", "TCP -> pipe -> TCP, the reader copies out"},
 		{"pipe", "write -> pipe -> read"},
-		{"move", "pipe -> pipe"},
+		{"move", "pipe -> pipe, nothing else"},
+		{"through", "write -> pipe -> pipe -> read"},
 		{"tee", "pipe -> tee -> both sides read"},
 		{"vmsplice", "memory -> vmsplice -> read"},
 		{"produce", "memory, written anew each time -> vmsplice -> read"},
@@ -295,7 +296,7 @@ void print_plot(std::ostream &out, const std::vector<Case> &cases)
 	};
 	const double left = 640, width = 460, top = 64, row = 22;
 	const auto x = [&](double r) {
-		return left + width * (std::log2(std::clamp(r, 1 / 8.0, 8.0)) + 3) / 6;
+		return left + width * (std::log2(std::clamp(r, 1 / 16.0, 8.0)) + 4) / 7;
 	};
 	const double bottom = top + row * cases.size();
 	out << text("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" "
@@ -312,7 +313,7 @@ void print_plot(std::ostream &out, const std::vector<Case> &cases)
 			    at + 5, colour, at + 14, name);
 		at += 120;
 	}
-	for (double r = 1 / 8.0; r <= 8; r *= 2)
+	for (double r = 1 / 16.0; r <= 8; r *= 2)
 		out << text("<line x1=\"%.1f\" y1=\"%.0f\" x2=\"%.1f\" y2=\"%.0f\" stroke=\"%s\"/>"
 			    "<text x=\"%.1f\" y=\"%.0f\" text-anchor=\"middle\">%g</text>\n",
 			    x(r), top - 8, x(r), bottom, r == 1 ? "black" : "#cccccc", x(r),
