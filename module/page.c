@@ -147,6 +147,22 @@ void pp_folio_free(struct pp_cache *cache, struct folio *folio,
 }
 
 /**
+ * pp_cache_pass() - Let a recycled folio of one cache be used from another one.
+ * @from: where to look
+ * @to: where it goes
+ * @order: how large it shall be
+ * @allowance: how many pages @to may keep, this folio included
+ */
+void pp_cache_pass(struct pp_cache *from, struct pp_cache *to, unsigned int order,
+		   unsigned int allowance)
+{
+	struct folio *folio = pp_cache_get(from, order);
+
+	if (folio)
+		pp_folio_free(to, folio, allowance);
+}
+
+/**
  * pp_stage_alloc() - Add empty folios to a stage.
  * @cache: where to look for folios first
  * @stage: the stage; the slots added have their lengths set as if filled

@@ -94,6 +94,8 @@ void pp_cache_trim(struct pp_cache *cache, unsigned int allowance);
 struct folio *pp_folio_alloc(struct pp_cache *cache, unsigned int pages);
 void pp_folio_free(struct pp_cache *cache, struct folio *folio,
 		   unsigned int allowance);
+void pp_cache_pass(struct pp_cache *from, struct pp_cache *to, unsigned int order,
+		   unsigned int allowance);
 
 int pp_stage_alloc(struct pp_cache *cache, struct pp_stage *stage,
 		   size_t offset, size_t len);

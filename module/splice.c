@@ -665,6 +665,13 @@ static ssize_t pp_move(struct pp_ring *in, struct pp_ring *out, size_t len)
 		    !(slot->flags & PP_SLOT_SHARED) && pp_ring_fits(out, slot)) {
 			struct pp_slot whole = pp_ring_pop(in);
 
+			/*
+			 * An empty folio goes the other way, or @in would have
+			 * to allocate all that @out frees.
+			 */
+			pp_cache_pass(&out->cache, &in->cache,
+				      folio_order(whole.folio),
+				      pp_ring_allowance(in));
 			pp_ring_push(out, &whole);
 			out->moved += n;
 			pp_count(PP_moved, n);
