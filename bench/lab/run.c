@@ -68,7 +68,8 @@ static void lab_cool(struct lab *lab)
 
 /*
  * An arm that takes pages leaves a cold file to whoever comes next: what is to be
- * hot is read once before it counts.
+ * hot is read before it counts, and twice, since a page becomes active when it
+ * is found again.
  */
 static int lab_warm(struct lab *lab)
 {
@@ -160,18 +161,16 @@ static s64 lab_pass(struct lab *lab, const struct lab_arm *arm, u64 *moved)
 /* A pass from the state of the page cache that was asked for. */
 static s64 lab_turn(struct lab *lab, const struct lab_arm *arm, u64 *moved)
 {
-	bool files = lab->size;
 	s64 ret = 0;
 	int i;
 
-	if (files && lab->cold)
+	if (lab->size && lab->cold)
 		lab_cool(lab);
-	else if (lab->files)
-		/* What an arm leaves in the cache is what it finds there. */
+	else if (lab->size)
 		for (i = 0; i < 2 && ret >= 0; i++)
-			ret = lab_pass(lab, arm, moved);
-	else if (files)
-		ret = lab_warm(lab);
+			/* What an arm leaves of many files is what it finds. */
+			ret = lab->files ? lab_pass(lab, arm, moved) :
+					   lab_warm(lab);
 	return ret < 0 ? ret : lab_pass(lab, arm, moved);
 }
 
@@ -271,9 +270,9 @@ int lab_run(struct lab *lab, struct lab_result *results)
 		results[nr].read = lab->read;
 	}
 	for (round = 0; round < lab->rounds; round++) {
-		/* Nobody always runs behind the same one. */
+		/* There and back: nobody always runs behind the same one. */
 		for (i = 0; i < nr; i++) {
-			unsigned int a = (i + round) % nr;
+			unsigned int a = round % 2 ? i : nr - 1 - i;
 			struct lab_counts before, after;
 			s64 ns;
 
