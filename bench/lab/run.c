@@ -282,8 +282,8 @@ int lab_run(struct lab *lab, struct lab_result *results)
 			ns = lab_turn(lab, &arms[a], &moved);
 			if (ns < 0)
 				return ns;
-			results[a].ns[round] = mul_u64_u64_div_u64(ns, lab->bytes,
-								moved);
+			results[a].ns[round] =
+				mul_u64_u64_div_u64(ns, lab->bytes, moved);
 			after = lab_count(lab);
 			results[a].counts.taken += after.taken - before.taken;
 			results[a].counts.copied += after.copied - before.copied;
