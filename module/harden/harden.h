@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef PRIVPIPE_HARDEN_H
+#define PRIVPIPE_HARDEN_H
+
+#include <linux/fs.h>
+#include <linux/ftrace.h>
+#include <linux/percpu.h>
+#include <linux/pipe_fs_i.h>
+#include <linux/splice.h>
+#include <linux/sysfs.h>
+
+struct sk_buff;
+struct sock;
+
+/* How bytes get into a pipe. */
+enum pph_path {
+	PPH_FILE,	/* through the page cache */
+	PPH_SHMEM,	/* tmpfs, memfd, shared memory */
+	PPH_MEMORY,	/* vmsplice */
+	PPH_SOCKET,
+	PPH_FUSE,	/* requests on their way to a file system's daemon */
+	PPH_NR_PATHS
+};
+
+/* A function of the kernel's that puts somebody else's pages into pipes. */
+struct pph_point {
+	const char *name;
+	void *stock;		/* the function, where it is exported */
+	void *copy;		/* what takes its place */
+	enum pph_path path;
+};
+
+#define PPH_NR_POINTS 6
+extern const struct pph_point pph_points[PPH_NR_POINTS];
+
+/* file.c */
+ssize_t pph_filemap_splice_read(struct file *in, loff_t *ppos,
+				struct pipe_inode_info *pipe, size_t len,
+				unsigned int flags);
+ssize_t pph_shmem_splice_read(struct file *in, loff_t *ppos,
+			      struct pipe_inode_info *pipe, size_t len,
+			      unsigned int flags);
+void pph_pool_drain(void);
+
+/* vmsplice.c */
+long pph_x64_sys_vmsplice(const struct pt_regs *regs);
+long pph_ia32_sys_vmsplice(const struct pt_regs *regs);
+
+/* buffer.c */
+int pph_skb_splice_bits(struct sk_buff *skb, struct sock *sk,
+			unsigned int offset, struct pipe_inode_info *pipe,
+			unsigned int len, unsigned int flags);
+ssize_t pph_add_to_pipe(struct pipe_inode_info *pipe, struct pipe_buffer *buf);
+bool pph_page_is_private(struct page *page);
+
+/* audit.c */
+int pph_audit_start(void);
+void pph_audit_stop(void);
+
+/* main.c */
+int pph_set_filter(struct ftrace_ops *ops, const struct pph_point *point);
+
+/* stats.c */
+struct pph_stats {
+	u64 calls[PPH_NR_PATHS];
+	u64 bytes[PPH_NR_PATHS];
+};
+
+DECLARE_PER_CPU(struct pph_stats, pph_stats);
+extern const char *const pph_path_names[PPH_NR_PATHS];
+extern const struct attribute_group pph_stats_group;
+
+/**
+ * pph_count() - Count a call that copied, or in audit mode would have.
+ * @path: the path the bytes took
+ * @ret: what the call returns: bytes, or an error
+ */
+static inline void pph_count(enum pph_path path, ssize_t ret)
+{
+	this_cpu_inc(pph_stats.calls[path]);
+	if (ret > 0)
+		this_cpu_add(pph_stats.bytes[path], ret);
+}
+
+#endif /* PRIVPIPE_HARDEN_H */

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef PRIVPIPE_HARDEN_PIPE_H
+#define PRIVPIPE_HARDEN_PIPE_H
+
+#include <linux/pipe_fs_i.h>
+#include <linux/sched/signal.h>
+
+/* Slots that are free in a pipe, which is locked. */
+static inline unsigned int pph_room(const struct pipe_inode_info *pipe)
+{
+	unsigned int used = pipe_occupancy(pipe->head, pipe->tail);
+
+	return used < pipe->max_usage ? pipe->max_usage - used : 0;
+}
+
+/*
+ * Put a page into a pipe that has room; a reference goes with it.  Pages in a pipe
+ * outlive this module, so their operations are the kernel's own.
+ */
+static inline void pph_push(struct pipe_inode_info *pipe, struct page *page,
+			    unsigned int offset, unsigned int len)
+{
+	*pipe_head_buf(pipe) = (struct pipe_buffer) {
+		.page = page,
+		.offset = offset,
+		.len = len,
+		.ops = &nosteal_pipe_buf_ops,
+	};
+	pipe->head++;
+}
+
+/* What becomes of those who fill a pipe that nobody reads. */
+static inline int pph_no_readers(void)
+{
+	send_sig(SIGPIPE, current, 0);
+	return -EPIPE;
+}
+
+#endif /* PRIVPIPE_HARDEN_PIPE_H */

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * vmsplice(2), by copies.
+ */
+#include <linux/file.h>
+#include <linux/fsnotify.h>
+#include <linux/poll.h>
+#include <linux/syscalls.h>
+#include <linux/uio.h>
+
+#include "harden.h"
+#include "pipe.h"
+
+/* The pipe that splice(2) sees behind a file; not one for notifications. */
+static struct pipe_inode_info *pph_pipe_of(struct file *file)
+{
+	struct inode *inode = file_inode(file);
+
+	if (!S_ISFIFO(inode->i_mode) || !inode->i_pipe ||
+	    inode->i_pipe != file->private_data ||
+	    pipe_has_watch_queue(inode->i_pipe))
+		return NULL;
+	return inode->i_pipe;
+}
+
+/* A pipe that is spliced can keep its mutex for long: no promise of NOWAIT. */
+static void pph_clear_nowait(struct file *file)
+{
+	fmode_t mode = READ_ONCE(file->f_mode);
+
+	while (mode & FMODE_NOWAIT)
+		if (try_cmpxchg(&file->f_mode, &mode, mode & ~FMODE_NOWAIT))
+			break;
+}
+
+static bool pph_writable(const struct pipe_inode_info *pipe)
+{
+	return !READ_ONCE(pipe->readers) ||
+	       !pipe_full(READ_ONCE(pipe->head), READ_ONCE(pipe->tail),
+			  READ_ONCE(pipe->max_usage));
+}
+
+/* Wait until a pipe, which is locked, has room for something. */
+static int pph_wait_room(struct pipe_inode_info *pipe, unsigned int flags)
+{
+	for (;;) {
+		if (!pipe->readers)
+			return pph_no_readers();
+		if (pph_room(pipe))
+			return 0;
+		if (flags & SPLICE_F_NONBLOCK)
+			return -EAGAIN;
+		if (signal_pending(current))
+			return -ERESTARTSYS;
+		pipe_unlock(pipe);
+		wait_event_interruptible(pipe->wr_wait, pph_writable(pipe));
+		pipe_lock(pipe);
+	}
+}
+
+static ssize_t pph_copy_memory(struct pipe_inode_info *pipe,
+			       struct iov_iter *from)
+{
+	ssize_t done = 0;
+
+	while (iov_iter_count(from) && pph_room(pipe)) {
+		struct page *page = alloc_page(GFP_HIGHUSER | __GFP_ACCOUNT);
+		size_t n;
+
+		if (!page)
+			return done ?: -ENOMEM;
+		n = copy_page_from_iter(page, 0, PAGE_SIZE, from);
+		if (!n) {
+			put_page(page);
+			return done ?: -EFAULT;
+		}
+		pph_push(pipe, page, 0, n);
+		done += n;
+	}
+	return done;
+}
+
+static ssize_t pph_memory_to_pipe(struct file *file, struct iov_iter *from,
+				  unsigned int flags)
+{
+	struct pipe_inode_info *pipe = pph_pipe_of(file);
+	ssize_t ret;
+
+	if (!pipe)
+		return -EBADF;
+	pph_clear_nowait(file);
+	pipe_lock(pipe);
+	ret = pph_wait_room(pipe, flags);
+	if (!ret)
+		ret = pph_copy_memory(pipe, from);
+	pipe_unlock(pipe);
+	if (ret > 0) {
+		wake_up_interruptible(&pipe->rd_wait);
+		kill_fasync(&pipe->fasync_readers, SIGIO, POLL_IN);
+		fsnotify_modify(file);
+	}
+	pph_count(PPH_MEMORY, ret);
+	return ret;
+}
+
+static int pph_actor(struct pipe_inode_info *pipe, struct pipe_buffer *buf,
+		     struct splice_desc *sd)
+{
+	size_t n = copy_page_to_iter(buf->page, buf->offset, sd->len,
+				     sd->u.data);
+
+	return n == sd->len ? n : -EFAULT;
+}
+
+/* The way out has copied ever since; it is here because the way in is. */
+static ssize_t pph_pipe_to_memory(struct file *file, struct iov_iter *to,
+				  unsigned int flags)
+{
+	struct pipe_inode_info *pipe = pph_pipe_of(file);
+	struct splice_desc sd = {
+		.total_len = iov_iter_count(to),
+		.flags = flags,
+		.u.data = to,
+	};
+	ssize_t ret;
+
+	if (!pipe)
+		return -EBADF;
+	pph_clear_nowait(file);
+	pipe_lock(pipe);
+	ret = __splice_from_pipe(pipe, &sd, pph_actor);
+	pipe_unlock(pipe);
+	if (ret > 0)
+		fsnotify_access(file);
+	return ret;
+}
+
+static long pph_vmsplice(int fd, const struct iovec __user *uiov,
+			 unsigned int nr_segs, unsigned int flags)
+{
+	struct iovec stack[UIO_FASTIOV], *iov = stack;
+	struct iov_iter iter;
+	struct file *file;
+	bool in;
+	ssize_t ret;
+
+	if (flags & ~SPLICE_F_ALL)
+		return -EINVAL;
+	CLASS(fd, f)(fd);
+	file = fd_file(f);
+	if (!file || !(file->f_mode & (FMODE_READ | FMODE_WRITE)))
+		return -EBADF;
+	in = file->f_mode & FMODE_WRITE;
+
+	ret = import_iovec(in ? ITER_SOURCE : ITER_DEST, uiov, nr_segs,
+			   ARRAY_SIZE(stack), &iov, &iter);
+	if (ret < 0)
+		return ret;
+	if (!iov_iter_count(&iter))
+		ret = 0;
+	else if (in)
+		ret = pph_memory_to_pipe(file, &iter, flags);
+	else
+		ret = pph_pipe_to_memory(file, &iter, flags);
+	kfree(iov);
+	return ret;
+}
+
+/**
+ * pph_x64_sys_vmsplice() - In place of __x64_sys_vmsplice().
+ * @regs: the caller's registers
+ *
+ * The system call itself, of 64-bit and x32 programs: what it calls is compiled
+ * into it.
+ *
+ * Return: as vmsplice(2).
+ */
+long pph_x64_sys_vmsplice(const struct pt_regs *regs)
+{
+	return pph_vmsplice(regs->di, (const struct iovec __user *)regs->si,
+			    regs->dx, regs->r10);
+}
+
+/**
+ * pph_ia32_sys_vmsplice() - In place of __ia32_sys_vmsplice().
+ * @regs: the caller's registers
+ *
+ * The same for 32-bit programs; import_iovec() knows that they have other iovecs.
+ *
+ * Return: as vmsplice(2).
+ */
+long pph_ia32_sys_vmsplice(const struct pt_regs *regs)
+{
+	return pph_vmsplice((u32)regs->bx, compat_ptr(regs->cx),
+			    (u32)regs->dx, (u32)regs->si);
+}
