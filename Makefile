@@ -5,6 +5,7 @@ export PRIVPIPE_START := $(shell date +%s)
 .PHONY: help demo check module test-module test-debug check-kcsan kunit stress stress-races
 .PHONY: mutants coverage bench bench-host lint shell install uninstall deps clean
 .PHONY: series-tree series-export series-check test-patched compat
+.PHONY: harden demo-harden test-harden
 
 help:		## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1\t/p' Makefile | expand -t 20
@@ -18,6 +19,15 @@ check: deps	## build and test everything; ends with how many passed
 
 module: deps	## build privpipe.ko for Debian's newest 6.12 kernel, or for KDIR=
 	@scripts/build-module $(KDIR)
+
+harden: deps	## build privpipe_harden.ko, for the same; docs/harden.md says what for
+	@scripts/build-module '$(KDIR)' module/harden
+
+demo-harden: deps	## show the stock kernel's own pipes before, during and after hardening
+	@scripts/demo-harden
+
+test-harden: deps	## run the test suites on a hardened stock kernel in QEMU
+	@scripts/test-harden
 
 test-module: deps	## run the test suites in QEMU, stock system calls against the module
 	@scripts/test-module

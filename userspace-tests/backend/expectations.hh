@@ -72,6 +72,18 @@ inline constexpr Expectations patched_expectations = [] {
 	return patched;
 }();
 
+/* The same calls while privpipe_harden.ko makes them copy: tee shares the pipe's own pages. */
+inline constexpr Expectations hardened_expectations = [] {
+	Expectations hardened = stock_expectations;
+
+	hardened.file_written = Content::kept;
+	hardened.memory_written = Content::kept;
+	hardened.teed_page_written = Content::kept;
+	hardened.vmsplice_packs = true;
+	hardened.received_page_written = Content::kept;
+	return hardened;
+}();
+
 inline constexpr Expectations module_expectations = {
 	.file_written = Content::kept,
 	.memory_written = Content::kept,

@@ -75,6 +75,10 @@ void *SyscallBackend::map_gift(size_t len)
 }
 
 [[maybe_unused]] static const bool registered =
-	register_backend("stock", []() -> std::unique_ptr<Backend> {
-		return std::make_unique<SyscallBackend>(stock_expectations);
+	register_backend("stock",
+			 []() -> std::unique_ptr<Backend> {
+				 return std::make_unique<SyscallBackend>(stock_expectations);
+			 }) &&
+	register_backend("hardened", []() -> std::unique_ptr<Backend> {
+		return std::make_unique<SyscallBackend>(hardened_expectations);
 	});

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Loading and removing privpipe_harden.ko: what it refuses, and what it leaves behind. */
+#include "harden/control.hh"
+#include "support/async.hh"
+#include "support/child.hh"
+#include "support/files.hh"
+#include "support/kinds.hh"
+#include "support/pipe.hh"
+
+#include <gtest/gtest.h>
+
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include <atomic>
+#include <chrono>
+#include <fstream>
+#include <thread>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+enum class Seen { old_bytes, new_bytes };
+
+/* The acceptance test: is a file's page in a pipe the file's or the pipe's own? */
+Seen file_in_pipe()
+{
+	File file(on_ext4, "old");
+	Pipe pipe = make_stock_pipe();
+
+	EXPECT_EQ(do_splice(file.fd(), pipe.out(), 3), moved(3));
+	file.write_at(0, "new");
+	return get(pipe.in(), 3) == "old" ? Seen::old_bytes : Seen::new_bytes;
+}
+
+std::string replaced(std::string image, std::string_view from, std::string_view to)
+{
+	EXPECT_EQ(from.size(), to.size());
+	EXPECT_NE(image.find(from), std::string::npos);
+	for (size_t at = 0; (at = image.find(from, at)) != std::string::npos; at += to.size())
+		image.replace(at, to.size(), to);
+	return image;
+}
+
+/* As it was before: not loaded, and nothing changed. */
+void expect_untouched()
+{
+	EXPECT_NE(access("/sys/module/privpipe_harden", F_OK), 0);
+	EXPECT_EQ(file_in_pipe(), Seen::new_bytes);
+}
+
+} // namespace
+
+TEST(Loading, ChangesPipesUntilItIsRemoved)
+{
+	KernelLog log;
+
+	EXPECT_EQ(harden(), moved(0));
+	EXPECT_EQ(file_in_pipe(), Seen::old_bytes);
+	EXPECT_EQ(soften(), moved(0));
+	expect_untouched();
+	EXPECT_TRUE(log.says("privpipe_harden: enforce: pipes get copies from now on"))
+		<< log.text();
+	EXPECT_TRUE(log.says("privpipe_harden: pipes share pages again")) << log.text();
+}
+
+TEST(Loading, OfAnUnknownModeIsRefused)
+{
+	KernelLog log;
+
+	EXPECT_EQ(harden("mode=sleep"), failed(EINVAL));
+	EXPECT_TRUE(log.says("privpipe_harden: mode is enforce or audit, not sleep")) << log.text();
+	expect_untouched();
+}
+
+TEST(Loading, TwiceIsRefused)
+{
+	ASSERT_EQ(harden(), moved(0));
+	EXPECT_EQ(load_image(module_image()), failed(EEXIST));
+	EXPECT_EQ(file_in_pipe(), Seen::old_bytes);
+	EXPECT_EQ(soften(), moved(0));
+}
+
+TEST(Loading, BesideAnotherLivepatchOfTheSameFunctionIsRefused)
+{
+	const std::string rival = "privpipe_rivals";
+	KernelLog log;
+
+	/* The same thing under another name is another livepatch to the kernel. */
+	ASSERT_EQ(load_image(replaced(module_image(), "privpipe_harden", rival)), moved(0));
+	EXPECT_EQ(load_image(module_image()), failed(EBUSY));
+	EXPECT_TRUE(log.says("privpipe_harden: filemap_splice_read is already redirected"))
+		<< log.text();
+	EXPECT_TRUE(log.says("privpipe_harden: not loaded, nothing is changed")) << log.text();
+	EXPECT_EQ(file_in_pipe(), Seen::old_bytes); /* by the rival */
+	EXPECT_EQ(soften(rival), moved(0));
+	expect_untouched();
+}
+
+TEST(Loading, WhereAFunctionIsMissingIsRefused)
+{
+	KernelLog log;
+
+	EXPECT_EQ(load_image(replaced(module_image(), "shmem_file_splice_read",
+				      "shmem_file_splice_raed")),
+		  failed(EINVAL));
+	EXPECT_TRUE(
+		log.says("privpipe_harden: shmem_file_splice_raed is not there or can't be traced"))
+		<< log.text();
+	expect_untouched();
+}
+
+TEST(Loading, WhereAFunctionHasAnotherShapeIsRefused)
+{
+	std::string image = module_image();
+	KernelLog log;
+
+	/* Among the versions a checksum of its type stands before each name. */
+	const std::string name = "skb_splice_bits" + std::string(20, '\0');
+	size_t at = image.find(name);
+
+	ASSERT_NE(at, std::string::npos);
+	image[at - sizeof(long)] ^= 1;
+	EXPECT_FALSE(load_image(image).ok());
+	EXPECT_TRUE(log.says("privpipe_harden: disagrees about version of symbol skb_splice_bits"))
+		<< log.text();
+	expect_untouched();
+}
+
+TEST(Loading, WhereFunctionTracingIsOffIsRefused)
+{
+	KernelLog log;
+
+	{
+		Setting off("/proc/sys/kernel/ftrace_enabled", "0");
+
+		EXPECT_EQ(load_image(module_image()), failed(EBUSY));
+		EXPECT_TRUE(log.says("privpipe_harden: ftrace is disabled")) << log.text();
+	}
+	expect_untouched();
+}
+
+TEST(Buffers, StayValidBeforeAndAfter)
+{
+	const std::string bytes = pattern(default_capacity);
+	File file(on_ext4, bytes);
+	Pipe before = make_stock_pipe();
+	Pipe meanwhile = make_stock_pipe();
+
+	EXPECT_EQ(do_splice(file.fd(), before.out(), bytes.size()), moved(bytes.size()));
+	ASSERT_EQ(harden(), moved(0));
+	off64_t offset = 0;
+	EXPECT_EQ(backend().splice(file.fd(), &offset, meanwhile.out(), nullptr, bytes.size(), 0),
+		  moved(bytes.size()));
+	EXPECT_TRUE(same(drain(before.in()), bytes));
+	EXPECT_EQ(soften(), moved(0));
+	EXPECT_TRUE(same(drain(meanwhile.in()), bytes));
+}
+
+TEST(Traffic, GoesOnWhileItComesAndGoes)
+{
+	const std::string bytes = pattern(default_capacity);
+	std::atomic<bool> over = false;
+	std::atomic<size_t> rounds = 0, wrong = 0;
+	std::vector<std::thread> threads;
+
+	for (Kind kind : {Kind::ext4, Kind::tmpfs})
+		threads.emplace_back([&, kind] {
+			Fd file = open_seekable(kind, bytes);
+			Pipe pipe = make_stock_pipe();
+
+			for (; !over; rounds++) {
+				off64_t offset = 0;
+				Result in = backend().splice(file.get(), &offset, pipe.out(),
+							     nullptr, bytes.size(), 0);
+
+				wrong += in != moved(bytes.size()) || drain(pipe.in()) != bytes;
+				std::this_thread::sleep_for(1ms);
+			}
+		});
+	threads.emplace_back([&] {
+		Mapping memory(default_capacity);
+		Pipe pipe = make_stock_pipe();
+
+		memory.fill(bytes);
+		for (; !over; rounds++) {
+			wrong += do_vmsplice(pipe.out(), memory.view()) != moved(bytes.size()) ||
+				 drain(pipe.in()) != bytes;
+			std::this_thread::sleep_for(1ms);
+		}
+	});
+	for (int i = 0; i < 2; i++) {
+		const size_t then = rounds;
+
+		EXPECT_EQ(harden(), moved(0));
+		while (rounds < then + 20 && !wrong)
+			std::this_thread::sleep_for(1ms);
+		EXPECT_EQ(soften(), moved(0));
+	}
+	over = true;
+	for (std::thread &thread : threads)
+		thread.join();
+	EXPECT_EQ(wrong, 0u);
+	EXPECT_GT(rounds, 100u);
+}
+
+TEST(Waiting, AThousandTasksInSpliceDoNotKeepItFromLoading)
+{
+	constexpr size_t tasks = 1000;
+	Connection tcp = connect_kind(Kind::tcp, false);
+	Fd file = open_seekable(Kind::tmpfs, std::string(tasks, 'x'));
+	Pipe ready = make_stock_pipe();
+	Pipe full = make_stock_pipe();
+	std::vector<pid_t> children;
+
+	fill(full);
+	for (size_t i = 0; i < tasks; i++)
+		if (pid_t pid = checked(fork(), "fork"); pid) {
+			children.push_back(pid);
+		} else {
+			Pipe own = make_stock_pipe();
+
+			put(ready.out(), "!");
+			/* Half of them wait for data, half for room. */
+			_exit((i % 2 ? do_splice(tcp.near.get(), own.out(), 1)
+				     : do_splice(file.get(), full.out(), 1)) != moved(1));
+		}
+	EXPECT_EQ(get(ready.in(), tasks).size(), tasks);
+	EXPECT_EQ(harden(), moved(0));
+	EXPECT_EQ(file_in_pipe(), Seen::old_bytes);
+
+	put(tcp.far.get(), std::string(tasks / 2, 'x'));
+	std::thread reader([&] { get(full.in(), default_capacity + tasks / 2); });
+	for (pid_t pid : children) {
+		int status = -1;
+
+		waitpid(pid, &status, 0);
+		EXPECT_EQ(status, 0);
+	}
+	reader.join();
+	EXPECT_EQ(soften(), moved(0));
+}
+
+/* It sleeps in the very function that is to go, until the kernel disturbs it after 15 s. */
+TEST(Waiting, ATaskThatHoldsTheTransitionIsNamed)
+{
+	KernelLog log;
+	Pipe pipe = make_stock_pipe();
+	std::string before = fill(pipe);
+
+	ASSERT_EQ(harden(), moved(0));
+	Async call([&] {
+		prctl(PR_SET_NAME, "holder");
+		return do_vmsplice(pipe.out(), "x");
+	});
+
+	ASSERT_TRUE(call.waits());
+	disable();
+	EXPECT_TRUE(log.says("privpipe_harden: still waiting for holder[", 14)) << log.text();
+	EXPECT_TRUE(in_transition());
+	EXPECT_EQ(soften(), moved(0));
+	EXPECT_TRUE(same(drain(pipe.in()), before));
+	EXPECT_EQ(call.get(), moved(1)) << "the call went on as if nothing had happened";
+}
+
+/* In a run of their own, after suites for which the module was left loaded. */
+TEST(Unloading, GivesTheOldPipesBack)
+{
+	EXPECT_EQ(file_in_pipe(), Seen::old_bytes);
+	EXPECT_EQ(soften(), moved(0));
+	EXPECT_EQ(file_in_pipe(), Seen::new_bytes);
+}
+
+/* There is no way back from this one. */
+TEST(Lockdown, KeepsUnsignedModulesOut)
+{
+	KernelLog log;
+
+	ASSERT_EQ(mount("security", "/sys/kernel/security", "securityfs", 0, nullptr), 0);
+	ASSERT_TRUE(std::ofstream("/sys/kernel/security/lockdown") << "integrity" << std::flush);
+	EXPECT_EQ(load_image(module_image()), failed(EPERM));
+	EXPECT_TRUE(log.says("unsigned module loading is restricted")) << log.text();
+	EXPECT_EQ(file_in_pipe(), Seen::new_bytes);
+}
