@@ -109,10 +109,12 @@ int run_random(Duel &duel, const Options &options)
 		size_t good = passed(duel, program, &what);
 
 		/*
-		 * An ordinary pipe moves less, when it can't have all the pages at once
-		 * (alloc_pages_bulk()). That does not happen in the same place again.
+		 * An ordinary pipe moves less, when it can't have all the pages at once, and
+		 * when io_uring has something for this task to do, which looks like a signal.
+		 * That does not happen in the same place every time.
 		 */
-		if (good < program.size() && duel.stock_was_short())
+		for (int tries = 5; tries && good < program.size() && duel.stock_was_short();
+		     tries--)
 			good = passed(duel, program, &what);
 		if (good < program.size()) {
 			printf("seed %lu, operation %lu\n", options.seed, done + good);
