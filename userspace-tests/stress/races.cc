@@ -410,8 +410,9 @@ void splice_while_it_changes(const File &file)
 	if (bytes.size() != got.bytes())
 		complain("a splice said another length");
 	/*
-	 * Each word names its page, from 1 on, in whatever version; a hole has zeros.  Reading is not
-	 * atomic against writing, so of a word that replaces zeros the version may be there first.
+	 * Each word names its page, from 1 on, in whatever version; a hole has zeros.  Reading is
+	 * not atomic against writing, so of a word that replaces zeros the version may be there
+	 * first.
 	 */
 	for (size_t i = 0; i + sizeof(uint64_t) <= bytes.size(); i += sizeof(uint64_t)) {
 		uint64_t word;
