@@ -234,11 +234,12 @@ static int pp_fill_skb(struct sk_buff *skb, struct iov_iter *from, size_t len)
 		size_t offset = bv->bv_offset + from->iov_offset;
 		size_t n = min_t(size_t, len, bv->bv_len - from->iov_offset);
 		int i = skb_shinfo(skb)->nr_frags;
+		bool joins = skb_can_coalesce(skb, i, bv->bv_page, offset);
 
-		if (skb_can_coalesce(skb, i, bv->bv_page, offset)) {
-			skb_frag_size_add(&skb_shinfo(skb)->frags[i - 1], n);
-		} else if (i == MAX_SKB_FRAGS) {
+		if (!joins && i == MAX_SKB_FRAGS)
 			return -EMSGSIZE;
+		if (joins) {
+			skb_frag_size_add(&skb_shinfo(skb)->frags[i - 1], n);
 		} else {
 			get_page(bv->bv_page);
 			skb_fill_page_desc(skb, i, bv->bv_page, offset, n);
