@@ -10,7 +10,7 @@
 
 namespace {
 
-std::string difference(const char *what, auto stock, auto tested)
+std::string difference(const char *what, const auto &stock, const auto &tested)
 {
 	std::ostringstream text;
 

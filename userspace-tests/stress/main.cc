@@ -76,7 +76,7 @@ void print(const Program &program)
 		printf("%s\n", to_text(op).c_str());
 }
 
-void report(Duel &duel, Program program, const std::string &first)
+void report(Duel &duel, const Program &program, const std::string &first)
 {
 	std::string what;
 
