@@ -72,6 +72,15 @@ inline constexpr Expectations patched_expectations = [] {
 	return patched;
 }();
 
+/* Waited for by a worker. */
+inline constexpr Expectations patched_uring_expectations = [] {
+	Expectations uring = patched_expectations;
+
+	uring.restarts = false;
+	uring.signals_caller = false;
+	return uring;
+}();
+
 /* The same calls while privpipe_harden.ko makes them copy: tee shares the pipe's own pages. */
 inline constexpr Expectations hardened_expectations = [] {
 	Expectations hardened = stock_expectations;

@@ -146,6 +146,11 @@ void *PrivateBackend::map_gift(size_t len)
 		       "mmap of an arena");
 }
 
+bool is_private_backend()
+{
+	return dynamic_cast<PrivateBackend *>(&backend());
+}
+
 PrivateBackend &private_backend()
 {
 	auto *chosen = dynamic_cast<PrivateBackend *>(&backend());

@@ -42,6 +42,9 @@ private:
 	Fd bystander_;         /* carries the calls that name no private end */
 };
 
+/** Whether the backend under test is one of privpipe.ko's. */
+bool is_private_backend();
+
 /** The backend under test as a private one; only the uapi and memory suites may ask. */
 PrivateBackend &private_backend();
 

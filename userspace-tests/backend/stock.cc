@@ -7,14 +7,16 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 const Parameters &SyscallBackend::parameters() const
 {
+	static constexpr const char *policy = "/proc/sys/fs/splice-take"; /* of patches/private */
 	static const Parameters files = {
 		.max_size = "/proc/sys/fs/pipe-max-size",
 		.user_soft = "/proc/sys/fs/pipe-user-pages-soft",
 		.user_hard = "/proc/sys/fs/pipe-user-pages-hard",
-		.policy = "",
+		.policy = access(policy, F_OK) == 0 ? policy : "",
 	};
 
 	return files;
@@ -78,6 +80,10 @@ void *SyscallBackend::map_gift(size_t len)
 	register_backend("stock",
 			 []() -> std::unique_ptr<Backend> {
 				 return std::make_unique<SyscallBackend>(stock_expectations);
+			 }) &&
+	register_backend("patched",
+			 []() -> std::unique_ptr<Backend> {
+				 return std::make_unique<SyscallBackend>(patched_expectations);
 			 }) &&
 	register_backend("hardened", []() -> std::unique_ptr<Backend> {
 		return std::make_unique<SyscallBackend>(hardened_expectations);

@@ -8,12 +8,6 @@
 
 namespace {
 
-/* io_uring itself waits for a file with O_NONBLOCK, if that can be polled. */
-__kernel_rwf_t unless_it_may_wait(int fd)
-{
-	return fcntl(fd, F_GETFL) & O_NONBLOCK ? RWF_NOWAIT : 0;
-}
-
 class UringBackend final : public PrivateBackend {
 public:
 	UringBackend() : PrivateBackend(uring_expectations) {}
@@ -33,7 +27,7 @@ public:
 	{
 		return Ring::of_this_thread().run([&](io_uring_sqe *sqe) {
 			io_uring_prep_read(sqe, fd, buf, static_cast<unsigned>(len), -1);
-			sqe->rw_flags = unless_it_may_wait(fd);
+			sqe->rw_flags = Ring::unless_it_may_wait(fd);
 		});
 	}
 
@@ -41,7 +35,7 @@ public:
 	{
 		return Ring::of_this_thread().run([&](io_uring_sqe *sqe) {
 			io_uring_prep_write(sqe, fd, buf, static_cast<unsigned>(len), -1);
-			sqe->rw_flags = unless_it_may_wait(fd);
+			sqe->rw_flags = Ring::unless_it_may_wait(fd);
 		});
 	}
 };

@@ -46,6 +46,9 @@ void expect_holds(const Pipe &pipe, std::string_view want)
  */
 Result splice_on(const Fd &end, int in, int out, size_t len, unsigned flags = 0)
 {
+	if (!is_private_backend())
+		return backend().splice(in, nullptr, out, nullptr, len, flags);
+
 	privpipe_splice args = {
 		.size = sizeof(args), .flags = flags, .fd_in = in, .fd_out = out, .len = len};
 
@@ -54,6 +57,9 @@ Result splice_on(const Fd &end, int in, int out, size_t len, unsigned flags = 0)
 
 Result tee_on(const Fd &end, int in, int out, size_t len)
 {
+	if (!is_private_backend())
+		return backend().tee(in, out, len, 0);
+
 	privpipe_tee args = {.size = sizeof(args), .fd_in = in, .fd_out = out, .len = len};
 
 	return private_backend().command(end.get(), PRIVPIPE_TEE, &args);
@@ -488,6 +494,9 @@ static void walk_sendfile(const std::function<Way()> &prepare)
 
 static Result send_all_of(int out, int in, unsigned flags)
 {
+	if (!is_private_backend())
+		return backend().sendfile(out, in, nullptr, some);
+
 	privpipe_sendfile args = {
 		.size = sizeof(args), .flags = flags, .fd_in = in, .fd_out = out, .count = some};
 

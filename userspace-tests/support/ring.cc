@@ -3,6 +3,8 @@
 
 #include "support/fd.hh"
 
+#include <fcntl.h>
+
 #include <memory>
 
 namespace {
@@ -48,6 +50,11 @@ void Ring::submit()
 	while (submitted == -EAGAIN || submitted == -ENOMEM || submitted == -EINTR);
 	if (submitted < 0)
 		throw_errno("io_uring_submit", -submitted);
+}
+
+__kernel_rwf_t Ring::unless_it_may_wait(int fd)
+{
+	return fcntl(fd, F_GETFL) & O_NONBLOCK ? RWF_NOWAIT : 0;
 }
 
 Result Ring::run(const std::function<void(io_uring_sqe *)> &prepare)

@@ -24,6 +24,10 @@ public:
 	 */
 	Result run(const std::function<void(io_uring_sqe *)> &prepare);
 
+	/** Flags for a read or write: io_uring itself waits for a file with O_NONBLOCK, if that can
+	 * be polled. */
+	static __kernel_rwf_t unless_it_may_wait(int fd);
+
 	io_uring *get() { return &ring_; }
 
 private:
