@@ -3,6 +3,7 @@
  * privpipe-races: everybody at once. Each scenario runs its share of the time, while signals come,
  * the page cache is dropped, memory is short and somebody tries to remove the module.
  */
+#include "backend/private.hh"
 #include "stress/record.hh"
 #include "stress/round.hh"
 
@@ -523,12 +524,63 @@ void arena_in_use(double seconds)
 	munmap(memory, size);
 }
 
-/* Everything around the scenarios that must not matter to them. */
-
-void write_text(const char *path, const std::string &text)
+void write_text(const std::string &path, const std::string &text)
 {
 	std::ofstream(path) << text;
 }
+
+/*
+ * A task may use less memory than the pipes have room for: it is killed or refused in the middle
+ * of a splice. What is in the pipes then is the beginning of what was put in.
+ */
+void fill_with_little_memory(const File &file, const std::string &bytes)
+{
+	std::array<Pipe, 4> all;
+
+	for (Pipe &pipe : all) {
+		pipe = make_pipe(O_NONBLOCK | O_CLOEXEC);
+		backend().resize(pipe.out(), static_cast<unsigned>(bytes.size()));
+	}
+
+	pid_t pid = checked(fork(), "fork");
+
+	if (pid == 0) {
+		write_text("/sys/fs/cgroup/limited/cgroup.procs", "0");
+		for (const Pipe &pipe : all) {
+			off64_t offset = 0;
+
+			while (backend()
+				       .splice(file.fd(), &offset, pipe.out(), nullptr, pages(64),
+					       0)
+				       .bytes())
+				;
+		}
+		_exit(0);
+	}
+	while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR)
+		;
+	for (const Pipe &pipe : all) {
+		std::string got = drain(pipe.in());
+
+		if (auto equal = same(got, bytes.substr(0, got.size())); !equal)
+			complain(std::string("after a limit was hit: ") + equal.message());
+	}
+}
+
+void little_memory(double seconds)
+{
+	const std::string bytes = pattern(1 << 20);
+	File file(on_ext4, bytes);
+	Round round;
+
+	mkdir("/sys/fs/cgroup/limited", 0755);
+	write_text("/sys/fs/cgroup/limited/memory.max", std::to_string(2 << 20));
+	round.loop([&] { fill_with_little_memory(file, bytes); });
+	round.run_for(seconds);
+	rmdir("/sys/fs/cgroup/limited");
+}
+
+/* Everything around the scenarios that must not matter to them. */
 
 void refuse_to_leave()
 {
@@ -552,6 +604,36 @@ void leave_group()
 	rmdir("/sys/fs/cgroup/races");
 }
 
+/* A page may be taken, reclaimed, swapped and moved about at a time. */
+void disturb_memory()
+{
+	write_text("/proc/sys/vm/compact_memory", "1");
+	write_text("/sys/fs/cgroup/races/memory.reclaim", std::to_string(4 << 20));
+	usleep(50000);
+}
+
+/* Where the kernel can swap, and has a disk in memory for it. */
+void swap_to(const std::string &disk)
+{
+	const std::string command = "grep -q " + disk + " /proc/swaps || { mkswap " + disk +
+				    " >/dev/null && swapon " + disk + "; }";
+
+	if (access("/proc/swaps", F_OK) == 0 && access(disk.c_str(), F_OK) == 0 &&
+	    system(command.c_str()) != 0)
+		complain("no swap");
+}
+
+/* As many pages as can be are taken, where a call can't ask for it. */
+void take_whatever_there_is()
+{
+	const std::string &policy = backend().parameters().policy;
+
+	if (is_private_backend() || policy.empty())
+		return;
+	write_text(policy, "always");
+	write_text(policy + "-gifts", "1");
+}
+
 struct Scenario {
 	const char *name;
 	void (*run)(double seconds);
@@ -567,6 +649,7 @@ constexpr Scenario scenarios[] = {
 	{"an ext4 file changes", ext4_file_changes},
 	{"an xfs file changes", xfs_file_changes},
 	{"an arena in use", arena_in_use},
+	{"little memory", little_memory},
 };
 
 void run_all(double seconds, const std::string &only)
@@ -574,6 +657,9 @@ void run_all(double seconds, const std::string &only)
 	Round around;
 
 	make_memory_short();
+	swap_to("/dev/ram3");
+	take_whatever_there_is();
+	around.loop(disturb_memory);
 	if (backend().expect().vmsplice_packs)
 		around.loop(refuse_to_leave);
 	around.loop([] {
