@@ -2,14 +2,16 @@
 /* Runs a program on an ordinary pipe and on another backend, and compares all that can be seen. */
 #pragma once
 
-#include "stress/world.hh"
+#include "stress/stock.hh"
 
 #include <atomic>
 #include <optional>
 
 class Duel {
 public:
-	explicit Duel(Backend &tested);
+	explicit Duel(Backend &tested) : tested_(tested) {}
+
+	StockSide &stock() { return stock_; }
 
 	void restart();
 	/** Runs @op in both worlds; returns what is different. */
@@ -37,8 +39,7 @@ private:
 	std::optional<std::string> compare_pipes(const Op &op);
 	void learn(const Op &op, const Outcome &stock);
 
-	SyscallBackend stock_backend_;
-	World stock_;
+	StockSide stock_;
 	World tested_;
 	std::array<Known, pipes> known_;
 	std::optional<std::string> found_; /* while settling */

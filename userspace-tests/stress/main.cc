@@ -2,6 +2,10 @@
 /*
  * privpipe-stress: random programs on an ordinary pipe and on another backend's side by side.
  * Prints the seed first, and for a difference the shortest program found that shows it.
+ *
+ * A kernel whose ordinary pipes are another's beside it has none to compare with: --record writes
+ * down what the ordinary pipes of one kernel answer, --compare looks on another one whether its
+ * own answer the same.
  */
 #include "stress/duel.hh"
 #include "stress/shrink.hh"
@@ -15,6 +19,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <fstream>
+#include <sstream>
 #include <thread>
 
 namespace {
@@ -29,6 +34,8 @@ struct Options {
 	unsigned long seed = static_cast<unsigned long>(time(nullptr));
 	std::string backend = "module";
 	std::string replay;
+	std::string record;
+	std::string compare;
 };
 
 std::atomic<unsigned long> steps;
@@ -80,6 +87,12 @@ void report(Duel &duel, const Program &program, const std::string &first)
 {
 	std::string what;
 
+	/* A log answers only what it was asked, in that order. */
+	if (duel.stock().is_replaying()) {
+		printf("FAILED: %s\n", first.c_str());
+		return print(program);
+	}
+
 	printf("FAILED: %s\nshrinking %zu operations ...\n", first.c_str(), program.size());
 	if (!differs(duel, program)) {
 		printf("# it does not happen every time\n");
@@ -113,8 +126,8 @@ int run_random(Duel &duel, const Options &options)
 		 * when io_uring has something for this task to do, which looks like a signal.
 		 * That does not happen in the same place every time.
 		 */
-		for (int tries = 5; tries && good < program.size() && duel.stock_was_short();
-		     tries--)
+		for (int tries = duel.stock().is_replaying() ? 0 : 5;
+		     tries && good < program.size() && duel.stock_was_short(); tries--)
 			good = passed(duel, program, &what);
 		if (good < program.size()) {
 			printf("seed %lu, operation %lu\n", options.seed, done + good);
@@ -162,7 +175,11 @@ int replay(Duel &duel, const std::string &path)
 
 int usage(const char *name)
 {
-	fprintf(stderr, "usage: %s [--ops N] [--seed S] [--backend NAME] [--replay FILE]\n", name);
+	fprintf(stderr,
+		"usage: %s [--ops N] [--seed S] [--backend NAME] [--replay FILE]\n"
+		"       %s [--ops N] [--seed S] [--backend NAME] --record FILE\n"
+		"       %s [--backend NAME] --compare FILE\n",
+		name, name, name);
 	return 2;
 }
 
@@ -174,6 +191,8 @@ int main(int argc, char **argv)
 				{"seed", required_argument, nullptr, 's'},
 				{"backend", required_argument, nullptr, 'b'},
 				{"replay", required_argument, nullptr, 'r'},
+				{"record", required_argument, nullptr, 'w'},
+				{"compare", required_argument, nullptr, 'c'},
 				{}};
 	Options options;
 
@@ -186,6 +205,10 @@ int main(int argc, char **argv)
 			options.backend = optarg;
 		else if (c == 'r')
 			options.replay = optarg;
+		else if (c == 'w')
+			options.record = optarg;
+		else if (c == 'c')
+			options.compare = optarg;
 		else
 			return usage(argv[0]);
 	}
@@ -204,6 +227,12 @@ int main(int argc, char **argv)
 
 		if (!options.replay.empty())
 			return replay(duel, options.replay);
+		if (!options.compare.empty())
+			std::istringstream(duel.stock().replay(options.compare)) >> options.seed >>
+				options.ops;
+		if (!options.record.empty())
+			duel.stock().record(options.record, std::to_string(options.seed) + " " +
+								    std::to_string(options.ops));
 		printf("privpipe-stress --backend %s --ops %lu --seed %lu\n",
 		       options.backend.c_str(), options.ops, options.seed);
 		return run_random(duel, options);
