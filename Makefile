@@ -78,7 +78,7 @@ series-tree:	## a git tree of Linux 6.12 with patches/SERIES, in build/series-SE
 series-export:	## write the commits of that tree to patches/SERIES
 	@scripts/series-export $(SERIES)
 
-series-check:	## apply, build and check patches/SERIES patch by patch
+series-check:	## apply, build and check patches/SERIES patch by patch; BOOT=1: boot each
 	@scripts/install-deps bench
 	@scripts/install-deps lint
 	@scripts/series-check $(SERIES)
@@ -87,7 +87,7 @@ test-patched: deps	## run the test suites on a debug kernel with patches/SERIES
 	@scripts/install-deps bench
 	@scripts/test-patched $(SERIES)
 
-compat:		## programs of Debian's on kernels with and without patches/SERIES, in UML
+compat: deps	## programs of Debian's on kernels with and without patches/SERIES, in UML
 	@scripts/install-deps bench
 	@scripts/compat $(SERIES)
 
