@@ -393,6 +393,61 @@ static void steal_test_read_error_shows_in_this_call(struct kunit *test)
 	pp_test_expect_ring(test, ring, 0, 2 * PAGE_SIZE);
 }
 
+static const struct lost_case {
+	const char *name;
+	bool truncated;
+	int ret;
+} lost_cases[] = {
+	{ "a read error", false, -EIO },
+	{ "truncation", true, 0 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(lost, lost_cases, name);
+
+/* The page with index 2 is lost when it is in the pipe already. */
+static ssize_t losing_splice_read(struct file *in, loff_t *pos,
+				  struct pipe_inode_info *pipe, size_t len,
+				  unsigned int flags)
+{
+	const struct lost_case *c = in->private_data;
+	ssize_t ret = filemap_splice_read(in, pos, pipe, len, flags);
+	unsigned int i;
+
+	for (i = pipe->tail; i != pipe->head; i++) {
+		struct folio *folio = page_folio(pipe->bufs[i & (pipe->ring_size - 1)].page);
+
+		if (folio->index != 2)
+			continue;
+		folio_clear_uptodate(folio);
+		if (c->truncated)
+			truncate_inode_pages_range(in->f_mapping, 2 * PAGE_SIZE,
+						   3 * PAGE_SIZE - 1);
+	}
+	return ret;
+}
+
+static void steal_test_loss_on_the_way_shows_in_this_call(struct kunit *test)
+{
+	const struct lost_case *c = test->param_value;
+	struct pp_ring *ring = pp_test_ring(test, 16);
+	struct file *file = pp_test_file(test, 4 * PAGE_SIZE);
+	const struct file_operations *fops = file->f_op;
+	struct file_operations losing = *fops;
+	loff_t pos = 0;
+
+	losing.splice_read = losing_splice_read;
+	file->f_op = &losing;
+	file->private_data = (void *)c;
+	KUNIT_EXPECT_EQ(test, take(ring, file, &pos, SZ_64K, PRIVPIPE_POLICY_ALWAYS),
+			2 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, take(ring, file, &pos, SZ_64K, PRIVPIPE_POLICY_ALWAYS),
+			c->ret);
+	KUNIT_EXPECT_EQ(test, pos, 2 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, ring->reserved, 0);
+	pp_test_expect_ring(test, ring, 0, 2 * PAGE_SIZE);
+	file->f_op = fops;
+}
+
 /* Every second page has to be copied; each copy in turn finds no memory. */
 static void steal_test_tells_the_truth_without_memory(struct kunit *test)
 {
@@ -527,6 +582,7 @@ static struct kunit_case steal_test_cases[] = {
 	KUNIT_CASE(steal_test_refuses_mapped),
 	KUNIT_CASE_PARAM(steal_test_refuses_part, part_gen_params),
 	KUNIT_CASE(steal_test_read_error_shows_in_this_call),
+	KUNIT_CASE_PARAM(steal_test_loss_on_the_way_shows_in_this_call, lost_gen_params),
 	KUNIT_CASE(steal_test_tells_the_truth_without_memory),
 	KUNIT_CASE(steal_test_stock_page_is_taken),
 	KUNIT_CASE(steal_test_stock_part_is_refused),
