@@ -47,7 +47,7 @@ stress-races: deps	## everybody at once, for minutes, on the debug kernel
 	@scripts/install-deps bench
 	@scripts/test-kernel debug userspace-tests/plan.races
 
-kunit:		## run the KUnit suites in QEMU, or with ARCH=um; SUITE= filters, SERIES=
+kunit:		## run the KUnit suites in QEMU, or with ARCH=um or arm64; SUITE=, SERIES=
 	@scripts/install-deps bench
 	@scripts/kunit
 
