@@ -17,7 +17,10 @@ constexpr __u64 its_cancellation = 2;
 
 Ring::Ring()
 {
-	if (int error = io_uring_queue_init(entries, &ring_, 0); error < 0)
+	/* Otherwise what a request leaves to be done interrupts this thread, as a signal would. */
+	constexpr unsigned flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
+
+	if (int error = io_uring_queue_init(entries, &ring_, flags); error < 0)
 		throw_errno("io_uring_queue_init", -error);
 }
 
