@@ -312,13 +312,14 @@ void die_waiting()
 	Pipe full = make_pipe();
 	std::array<int, 2> sockets;
 	File file(on_tmpfs);
-	auto which = random_below(8);
+	auto which = random_below(9);
 
 	checked(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()), "socketpair");
 
 	Fd near(sockets[0]), far(sockets[1]);
 
 	fill(full);
+	checked(ftruncate(file.fd(), page_size), "ftruncate");
 
 	pid_t pid = checked(fork(), "fork");
 
@@ -349,6 +350,9 @@ void die_waiting()
 			do_splice(full.in(), near.get(), 1 << 30); /* until it is full */
 			for (;;)
 				do_splice(empty.in(), full.out(), 1);
+		case 7:
+			for (off64_t start = 0;; start = 0) /* until it is full, and then some */
+				backend().sendfile(near.get(), file.fd(), &start, page_size);
 		default:
 			do_splice(empty.in(), full.out(), 1);
 		}
@@ -509,6 +513,12 @@ void arena_in_use(double seconds)
 			static_cast<void>(!pwrite(fd, somewhere(), pages(4), 0));
 		});
 	round.loop([&] {
+		if (random_below(8) == 0) {
+			auto *fresh = static_cast<char *>(backend().map_gift(size));
+
+			munmap(memory.exchange(fresh), size);
+		}
+
 		void *there = mmap(nullptr, size, PROT_NONE,
 				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		void *moved = mremap(memory, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, there);
