@@ -42,6 +42,8 @@ static ssize_t lab_private_splice(int on, int in, int out, size_t len,
 	};
 	CLASS(fd, f)(on);
 
+	if (!IS_ENABLED(CONFIG_PRIVPIPE))
+		return -EOPNOTSUPP;
 	return pp_splice(fd_file(f), &arg, false);
 }
 
@@ -56,6 +58,8 @@ static ssize_t lab_private_sendfile(struct lab *lab, unsigned int flags)
 	};
 	CLASS(fd, f)(lab->device);
 
+	if (!IS_ENABLED(CONFIG_PRIVPIPE))
+		return -EOPNOTSUPP;
 	return pp_sendfile(fd_file(f), &arg, false);
 }
 
@@ -69,6 +73,8 @@ static ssize_t lab_private_vmsplice(struct lab *lab, unsigned int flags)
 	};
 	CLASS(fd, f)(lab->pipe[0].wr);
 
+	if (!IS_ENABLED(CONFIG_PRIVPIPE))
+		return -EOPNOTSUPP;
 	return pp_vmsplice(fd_file(f), &arg, false);
 }
 
@@ -264,6 +270,8 @@ static ssize_t lab_private_tee(struct lab *lab)
 	};
 	CLASS(fd, f)(lab->pipe[0].rd);
 
+	if (!IS_ENABLED(CONFIG_PRIVPIPE))
+		return -EOPNOTSUPP;
 	return lab_read_both(lab, pp_tee(fd_file(f), &arg, false));
 }
 
@@ -336,7 +344,7 @@ static ssize_t lab_gift(struct lab *lab)
 #define LAB_SENDFILE_ARMS						\
 	{ "sendfile", lab_sendfile },					\
 	{ "sendfile-copy", lab_sendfile, LAB_COPIES },			\
-	{ "sendfile-private", lab_sendfile_private }
+	{ "sendfile-private", lab_sendfile_private, LAB_MODULE }
 
 static const struct lab_arm lab_null_arms[] = {
 	LAB_FILE_ARMS,
@@ -346,7 +354,7 @@ static const struct lab_arm lab_null_arms[] = {
 static const struct lab_arm lab_tcp_arms[] = {
 	LAB_FILE_ARMS,
 	LAB_SENDFILE_ARMS,
-	{ "sendfile-direct", lab_sendfile_direct },
+	{ "sendfile-direct", lab_sendfile_direct, LAB_MODULE },
 	{}
 };
 

@@ -395,13 +395,16 @@ static int lab_map(unsigned long *where, struct file *file, unsigned long len)
  */
 int lab_source_memory(struct lab *lab)
 {
-	struct file *arena = pp_arena_create(lab->chunk);
-	int ret;
+	int ret = 0;
 
-	if (IS_ERR(arena))
-		return PTR_ERR(arena);
-	ret = lab_map(&lab->arena, arena, lab->chunk);
-	fput(arena);	/* the mapping holds it */
+	if (IS_ENABLED(CONFIG_PRIVPIPE)) {
+		struct file *arena = pp_arena_create(lab->chunk);
+
+		if (IS_ERR(arena))
+			return PTR_ERR(arena);
+		ret = lab_map(&lab->arena, arena, lab->chunk);
+		fput(arena);	/* the mapping holds it */
+	}
 	if (!ret)
 		ret = lab_map(&lab->anon, NULL, lab->chunk);
 	return ret ?: lab_map(&lab->iov, NULL, PAGE_SIZE);
@@ -481,10 +484,12 @@ int lab_open(struct lab *lab)
 	prandom_seed_state(&dice, 3);
 	prandom_bytes_state(&dice, lab->data, lab->chunk);
 
-	ret = lab_open_file(&lab->device, &lab->device_file, "/dev/privpipe",
-			    O_RDONLY);
 	lab->stock = lab_open_pipes(lab, lab_open_stock, &ret);
-	lab->private = lab_open_pipes(lab, lab_open_private, &ret);
+	if (!ret && IS_ENABLED(CONFIG_PRIVPIPE)) {
+		ret = lab_open_file(&lab->device, &lab->device_file,
+				    "/dev/privpipe", O_RDONLY);
+		lab->private = lab_open_pipes(lab, lab_open_private, &ret);
+	}
 	if (!ret && lab->path->source)
 		ret = lab->path->source(lab);
 	if (!ret && lab->path->sink)
@@ -553,12 +558,15 @@ struct lab_counts lab_count(struct lab *lab)
 	unsigned int i, pages = 0;
 
 	for (i = 0; i < max(lab->pipes, 2U); i++) {
-		struct pp_ring *ring = pp_ring_of(lab->private[i].wr_file);
-		struct pipe_inode_info *stock = pp_stock_pipe(lab->stock[i].wr_file);
+		struct pipe_inode_info *stock = lab->stock[i].wr_file->private_data;
+		struct pp_ring *ring = IS_ENABLED(CONFIG_PRIVPIPE) ?
+				       lab->private[i].wr_file->private_data : NULL;
 
-		counts.taken += ring->taken;
-		counts.copied += ring->copied;
-		if (lab->pipe == lab->private)
+		if (ring) {
+			counts.taken += ring->taken;
+			counts.copied += ring->copied;
+		}
+		if (ring && lab->pipe == lab->private)
 			pages += ring->held + ring->cache.pages;
 		else
 			pages += pipe_occupancy(stock->head, stock->tail) +

@@ -116,6 +116,7 @@ struct lab {
 #define LAB_PRIVATE	0x2	/* through private pipes */
 #define LAB_ARENA	0x4	/* out of an arena */
 #define LAB_NO_OUTPUT	0x8	/* nothing arrives */
+#define LAB_MODULE	0x10	/* by the module, without private pipes */
 
 /**
  * struct lab_arm - one way to do it
@@ -178,9 +179,15 @@ struct lab_result {
 	u64 read;
 };
 
-/* Whether @arm takes part in @lab. */
+/*
+ * Whether @arm takes part in @lab.  A kernel without the module is there for what
+ * its own pipes do.
+ */
 static inline bool lab_wants(const struct lab *lab, const struct lab_arm *arm)
 {
+	if (!IS_ENABLED(CONFIG_PRIVPIPE) &&
+	    arm->flags & (LAB_COPIES | LAB_PRIVATE | LAB_MODULE))
+		return false;
 	return !*lab->only || !strcmp(lab->only, arm->name);
 }
 

@@ -63,6 +63,18 @@ const Target targets[] = {
 	{"read", "hot", MiB, any, "sendfile-direct", "sendfile", 1.15},
 	{"read", "hot", 64 * KiB, any, "sendfile-private", "sendfile", 0.95},
 	{"web", "hot", 0, any, "auto", "private", 0.95},
+	{"read", "hot", 64 * KiB, any, "series", "stock", 1.0},
+	{"read", "hot", 64 * KiB, any, "series", "copy", 1.3},
+	{"read", "hot", 64 * KiB, any, "series", "series-readwrite", 1.15},
+	{"null", "hot", 64 * KiB, any, "series", "series-limit", 0.95},
+	{"discard", "cold", 64 * KiB, any, "series", "stock", 0.9},
+	{"discard", "cold", 64 * KiB, any, "series", "copy", 2.0},
+	{"file", "hot", 64 * KiB, any, "series", "copy", 1.2},
+	{"move", "hot", 4 * KiB, any, "series", "stock", 1.0},
+	{"pipe", "hot", 64, 4 * KiB, "series", "stock", 0.98},
+	{"pipe", "hot", 64 * KiB, any, "series", "stock", 1.1},
+	{"tee", "hot", 4 * KiB, any, "series", "stock", 0.8},
+	{"vmsplice", "hot", 64 * KiB, any, "series-gift", "stock", 1.0},
 };
 
 std::string text(const char *format, ...)
@@ -292,7 +304,7 @@ void print_plot(std::ostream &out, const std::vector<Case> &cases)
 		{"private", "#0057b7"}, {"private-gift", "#00a0e0"},
 		{"take", "#2e8b57"},    {"sendfile-direct", "#7b3fa0"},
 		{"copy", "#c0392b"},    {"readwrite", "#e08e0b"},
-		{"limit", "#888888"},
+		{"series", "#111111"},	{"limit", "#888888"},
 	};
 	const double left = 640, width = 460, top = 64, row = 22;
 	const auto x = [&](double r) {
