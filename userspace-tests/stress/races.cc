@@ -516,7 +516,9 @@ void arena_in_use(double seconds)
 		if (random_below(8) == 0) {
 			auto *fresh = static_cast<char *>(backend().map_gift(size));
 
-			munmap(memory.exchange(fresh), size);
+			/* Unmapped, and kept from becoming somebody's heap. */
+			mmap(memory.exchange(fresh), size, PROT_NONE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 		}
 
 		void *there = mmap(nullptr, size, PROT_NONE,
