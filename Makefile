@@ -5,7 +5,7 @@ export PRIVPIPE_START := $(shell date +%s)
 .PHONY: help demo check module test-module test-debug check-kcsan kunit stress stress-races
 .PHONY: mutants coverage bench bench-host lint shell install uninstall deps clean
 .PHONY: series-tree series-export series-check test-patched compat
-.PHONY: harden demo-harden test-harden
+.PHONY: harden demo-harden test-harden prove-harden
 
 help:		## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1\t/p' Makefile | expand -t 20
@@ -28,6 +28,10 @@ demo-harden: deps	## show the stock kernel's own pipes before, during and after 
 
 test-harden: deps	## run the test suites on a hardened stock kernel in QEMU
 	@scripts/test-harden
+
+prove-harden: deps	## Dirty Pipe and Copy Fail on a kernel without their fixes, hardened or not
+	@scripts/install-deps bench
+	@scripts/prove-harden
 
 test-module: deps	## run the test suites in QEMU, stock system calls against the module
 	@scripts/test-module
