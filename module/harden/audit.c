@@ -14,6 +14,9 @@
 
 #include "harden.h"
 
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
 #define PPH_SEEN_BITS 12
 
 /* A bit for each program's name and path that was reported. */
@@ -57,6 +60,7 @@ static void pph_look(unsigned long ip, unsigned long parent_ip,
 	if (!pph_would_copy(point, fregs))
 		return;
 	pph_count(point->path, 0);
+	trace_would_copy(pph_path_names[point->path]);
 	strscpy(name, current->comm);
 	hash = full_name_hash(pph_seen + point->path, name, strlen(name));
 	if (!test_and_set_bit(hash_32(hash, PPH_SEEN_BITS), pph_seen))

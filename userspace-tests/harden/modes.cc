@@ -2,6 +2,7 @@
 /* What privpipe_harden.ko counts and tells in either mode. */
 #include "harden/control.hh"
 #include "harden/fuse.hh"
+#include "support/child.hh"
 #include "support/files.hh"
 #include "support/kinds.hh"
 #include "support/pipe.hh"
@@ -9,6 +10,9 @@
 #include <gtest/gtest.h>
 
 #include <sys/prctl.h>
+
+#include <fstream>
+#include <map>
 
 namespace {
 
@@ -113,6 +117,37 @@ TEST(Audit, CountsEachCallNamesEachProgramOnceAndChangesNothing)
 		EXPECT_FALSE(afterwards.says(line)) << afterwards.text();
 		EXPECT_EQ(counter(std::string(path.name) + "_bytes"), 0u);
 	}
+	EXPECT_EQ(soften(), moved(0));
+}
+
+TEST(Audit, TracesEachCall)
+{
+	const std::string tracing = "/sys/kernel/tracing/";
+	std::map<std::string, std::uint64_t> lines;
+	bool named = false;
+
+	ASSERT_EQ(harden("mode=audit"), moved(0));
+	prctl(PR_SET_NAME, "traced");
+	std::ofstream(tracing + "trace", std::ios::trunc);
+	{
+		Setting on(tracing + "events/privpipe_harden/would_copy/enable", "1");
+
+		for (const Path &path : paths)
+			EXPECT_TRUE(path.shares());
+	}
+	std::ifstream trace(tracing + "trace");
+	for (std::string line; std::getline(trace, line);) {
+		size_t at = line.find("would_copy: comm=");
+
+		if (at == std::string::npos)
+			continue;
+		named |= line.find("would_copy: comm=traced pid=" + std::to_string(getpid())) == at;
+		lines[line.substr(line.rfind('=') + 1)]++;
+	}
+	EXPECT_TRUE(named);
+	for (const Path &path : paths)
+		EXPECT_EQ(lines[path.name], counter(std::string(path.name) + "_calls"))
+			<< path.name;
 	EXPECT_EQ(soften(), moved(0));
 }
 
