@@ -128,7 +128,7 @@ TEST(Audit, TracesEachCall)
 
 	ASSERT_EQ(harden("mode=audit"), moved(0));
 	prctl(PR_SET_NAME, "traced");
-	std::ofstream(tracing + "trace", std::ios::trunc);
+	std::ofstream(tracing + "trace") << std::flush; // empties it
 	{
 		Setting on(tracing + "events/privpipe_harden/would_copy/enable", "1");
 
