@@ -40,10 +40,10 @@ public:
 		    (off_out && (!fetch(off_out, &to) || to < 0)))
 			return SyscallBackend::splice(in, off_in, out, off_out, len, flags);
 
-		Result result = run([&](io_uring_sqe *sqe) {
+		Result result = answer(Ring::of_this_thread().run([&](io_uring_sqe *sqe) {
 			io_uring_prep_splice(sqe, in, from, out, to, static_cast<unsigned>(len),
 					     flags);
-		});
+		}));
 		auto moved = static_cast<off64_t>(result.bytes());
 
 		if (result.ok() && ((off_in && !store(off_in, from + moved)) ||
@@ -56,25 +56,19 @@ public:
 	{
 		if (!len || len > UINT_MAX || flags & ~all_flags)
 			return SyscallBackend::tee(in, out, len, flags);
-		return run([&](io_uring_sqe *sqe) {
+		return answer(Ring::of_this_thread().run([&](io_uring_sqe *sqe) {
 			io_uring_prep_tee(sqe, in, out, static_cast<unsigned>(len), flags);
-		});
+		}));
 	}
 
 	Result read(int fd, void *buf, size_t len) override
 	{
-		return run([&](io_uring_sqe *sqe) {
-			io_uring_prep_read(sqe, fd, buf, static_cast<unsigned>(len), -1);
-			sqe->rw_flags = Ring::unless_it_may_wait(fd);
-		});
+		return answer(Ring::of_this_thread().read(fd, buf, len));
 	}
 
 	Result write(int fd, const void *buf, size_t len) override
 	{
-		return run([&](io_uring_sqe *sqe) {
-			io_uring_prep_write(sqe, fd, buf, static_cast<unsigned>(len), -1);
-			sqe->rw_flags = Ring::unless_it_may_wait(fd);
-		});
+		return answer(Ring::of_this_thread().write(fd, buf, len));
 	}
 
 private:
@@ -82,10 +76,9 @@ private:
 		SPLICE_F_MOVE | SPLICE_F_NONBLOCK | SPLICE_F_MORE | SPLICE_F_GIFT;
 
 	/* A worker that is told to give up says so in the kernel's own words. */
-	static Result run(const std::function<void(io_uring_sqe *)> &prepare)
+	static Result answer(Result result)
 	{
 		constexpr int restart = 512; /* ERESTARTSYS */
-		Result result = Ring::of_this_thread().run(prepare);
 
 		return result == failed(restart) ? failed(EINTR) : result;
 	}

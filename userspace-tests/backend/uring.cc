@@ -25,18 +25,12 @@ public:
 
 	Result read(int fd, void *buf, size_t len) override
 	{
-		return Ring::of_this_thread().run([&](io_uring_sqe *sqe) {
-			io_uring_prep_read(sqe, fd, buf, static_cast<unsigned>(len), -1);
-			sqe->rw_flags = Ring::unless_it_may_wait(fd);
-		});
+		return Ring::of_this_thread().read(fd, buf, len);
 	}
 
 	Result write(int fd, const void *buf, size_t len) override
 	{
-		return Ring::of_this_thread().run([&](io_uring_sqe *sqe) {
-			io_uring_prep_write(sqe, fd, buf, static_cast<unsigned>(len), -1);
-			sqe->rw_flags = Ring::unless_it_may_wait(fd);
-		});
+		return Ring::of_this_thread().write(fd, buf, len);
 	}
 };
 

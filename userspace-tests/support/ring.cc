@@ -13,6 +13,12 @@ constexpr unsigned entries = 8;
 constexpr __u64 the_request = 1;
 constexpr __u64 its_cancellation = 2;
 
+/* io_uring itself waits for a file with O_NONBLOCK, if that can be polled. */
+__kernel_rwf_t unless_it_may_wait(int fd)
+{
+	return fcntl(fd, F_GETFL) & O_NONBLOCK ? RWF_NOWAIT : 0;
+}
+
 } // namespace
 
 Ring::Ring()
@@ -55,11 +61,6 @@ void Ring::submit()
 		throw_errno("io_uring_submit", -submitted);
 }
 
-__kernel_rwf_t Ring::unless_it_may_wait(int fd)
-{
-	return fcntl(fd, F_GETFL) & O_NONBLOCK ? RWF_NOWAIT : 0;
-}
-
 Result Ring::run(const std::function<void(io_uring_sqe *)> &prepare)
 {
 	io_uring_sqe *sqe = io_uring_get_sqe(&ring_);
@@ -90,4 +91,20 @@ Result Ring::run(const std::function<void(io_uring_sqe *)> &prepare)
 		outstanding--;
 	}
 	return returned == -ECANCELED ? failed(EINTR) : Result{returned};
+}
+
+Result Ring::read(int fd, void *buf, size_t len)
+{
+	return run([&](io_uring_sqe *sqe) {
+		io_uring_prep_read(sqe, fd, buf, static_cast<unsigned>(len), -1);
+		sqe->rw_flags = unless_it_may_wait(fd);
+	});
+}
+
+Result Ring::write(int fd, const void *buf, size_t len)
+{
+	return run([&](io_uring_sqe *sqe) {
+		io_uring_prep_write(sqe, fd, buf, static_cast<unsigned>(len), -1);
+		sqe->rw_flags = unless_it_may_wait(fd);
+	});
 }

@@ -24,9 +24,9 @@ public:
 	 */
 	Result run(const std::function<void(io_uring_sqe *)> &prepare);
 
-	/** Flags for a read or write: io_uring itself waits for a file with O_NONBLOCK, if that can
-	 * be polled. */
-	static __kernel_rwf_t unless_it_may_wait(int fd);
+	/** As read(2) and write(2), where the file is; with O_NONBLOCK they don't wait either. */
+	Result read(int fd, void *buf, size_t len);
+	Result write(int fd, const void *buf, size_t len);
 
 	io_uring *get() { return &ring_; }
 
