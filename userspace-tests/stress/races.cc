@@ -669,13 +669,13 @@ void run_all(double seconds, const std::string &only)
 	Round around;
 
 	make_memory_short();
-	if (!is_private_backend()) {
+	if (is_private_backend()) {
+		around.loop(refuse_to_leave);
+	} else {
 		swap_to("/dev/ram3");
 		take_whatever_there_is();
 		around.loop(disturb_memory);
 	}
-	if (backend().expect().vmsplice_packs)
-		around.loop(refuse_to_leave);
 	around.loop([] {
 		write_text("/proc/sys/vm/drop_caches", "3");
 		usleep(50000);
