@@ -43,8 +43,8 @@ ssize_t pph_shmem_splice_read(struct file *in, loff_t *ppos,
 void pph_pool_drain(void);
 
 /* vmsplice.c */
-long pph_vmsplice(int fd, const struct iovec __user *uiov,
-		  unsigned int nr_segs, unsigned int flags);
+long pph_x64_sys_vmsplice(const struct pt_regs *regs);
+long pph_ia32_sys_vmsplice(const struct pt_regs *regs);
 
 /* buffer.c */
 int pph_skb_splice_bits(struct sk_buff *skb, struct sock *sk,
@@ -58,8 +58,6 @@ int pph_audit_start(void);
 void pph_audit_stop(void);
 
 /* main.c */
-long pph_x64_sys_vmsplice(const struct pt_regs *regs);
-long pph_ia32_sys_vmsplice(const struct pt_regs *regs);
 int pph_set_filter(struct ftrace_ops *ops, const struct pph_point *point);
 
 /* stats.c */
