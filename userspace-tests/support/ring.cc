@@ -23,10 +23,7 @@ __kernel_rwf_t unless_it_may_wait(int fd)
 
 Ring::Ring()
 {
-	/* Otherwise what a request leaves to be done interrupts this thread, as a signal would. */
-	constexpr unsigned flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
-
-	if (int error = io_uring_queue_init(entries, &ring_, flags); error < 0)
+	if (int error = io_uring_queue_init(entries, &ring_, 0); error < 0)
 		throw_errno("io_uring_queue_init", -error);
 }
 
