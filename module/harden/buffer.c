@@ -31,6 +31,8 @@ int pph_skb_splice_bits(struct sk_buff *skb, struct sock *sk,
 			unsigned int offset, struct pipe_inode_info *pipe,
 			unsigned int len, unsigned int flags)
 {
+	/* As the socket's own memory: it may serve a block device. */
+	struct pph_supply supply = { .gfp = sk->sk_allocation };
 	int ret = 0, done = 0;
 
 	if (!pipe->readers)
@@ -42,8 +44,7 @@ int pph_skb_splice_bits(struct sk_buff *skb, struct sock *sk,
 		ret = -EAGAIN;
 		if (!pph_room(pipe))
 			break;
-		/* As the socket's own memory: it may serve a block device. */
-		page = alloc_page(sk->sk_allocation | __GFP_ACCOUNT);
+		page = pph_page_get(&supply, len);
 		ret = -ENOMEM;
 		if (!page)
 			break;
@@ -57,6 +58,7 @@ int pph_skb_splice_bits(struct sk_buff *skb, struct sock *sk,
 		len -= n;
 		done += n;
 	}
+	pph_supply_end(&supply);
 	ret = done ?: ret;
 	pph_count(PPH_SOCKET, ret);
 	return ret;

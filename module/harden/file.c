@@ -3,91 +3,12 @@
  * Files into pipes, by copies.
  */
 #include <linux/bvec.h>
-#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/uio.h>
 
 #include "harden.h"
 #include "pipe.h"
-
-/*
- * Most kernels zero what they allocate, which takes as long as the copy.  So each
- * CPU keeps the folios that it filled last.  Their pages are in pipes, or on their
- * way beyond, with a reference each; once only the pool's is left, nobody else has
- * the folio, and it is filled again.
- */
-#define PPH_FOLIO_ORDER 4
-#define PPH_POOL_FOLIOS 16	/* 1 MiB, as much as stays in a CPU's cache */
-
-static_assert(1 << PPH_FOLIO_ORDER == PIPE_DEF_BUFFERS);
-
-struct pph_pool {
-	struct folio *folios[PPH_POOL_FOLIOS];
-	unsigned int last;
-};
-
-static DEFINE_PER_CPU(struct pph_pool, pph_pool);
-
-/* A folio goes on being charged to the cgroup that it was allocated by. */
-static bool pph_charged_to_current(const struct folio *folio)
-{
-#ifdef CONFIG_MEMCG
-	return (folio->memcg_data & ~OBJEXTS_FLAGS_MASK) ==
-	       (unsigned long)READ_ONCE(current->objcg);
-#else
-	return true;
-#endif
-}
-
-/* A folio that only the caller has, or NULL. */
-static struct folio *pph_pool_take(gfp_t gfp)
-{
-	unsigned int last = this_cpu_inc_return(pph_pool.last);
-	struct folio *folio;
-
-	folio = this_cpu_xchg(pph_pool.folios[last % PPH_POOL_FOLIOS], NULL);
-	if (folio) {
-		if (folio_ref_count(folio) == 1 &&
-		    pph_charged_to_current(folio)) {
-			/* Pairs with the release of the other references. */
-			smp_acquire__after_ctrl_dep();
-			return folio;
-		}
-		folio_put(folio);
-	}
-	return folio_alloc(gfp | __GFP_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN,
-			   PPH_FOLIO_ORDER);
-}
-
-/* Give a folio to the pool, with the caller's reference. */
-static void pph_pool_give(struct folio *folio)
-{
-	unsigned int last = this_cpu_read(pph_pool.last);
-
-	folio = this_cpu_xchg(pph_pool.folios[last % PPH_POOL_FOLIOS], folio);
-	if (folio)
-		folio_put(folio);
-}
-
-/**
- * pph_pool_drain() - Free what the pool has.
- *
- * Nobody fills pipes any more.  Pages that are in pipes stay there.
- */
-void pph_pool_drain(void)
-{
-	unsigned int i;
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		for (i = 0; i < PPH_POOL_FOLIOS; i++) {
-			struct folio *folio = per_cpu(pph_pool, cpu).folios[i];
-
-			if (folio)
-				folio_put(folio);
-		}
-}
 
 static ssize_t pph_read_cache(struct kiocb *iocb, struct iov_iter *to)
 {
@@ -99,21 +20,18 @@ static ssize_t pph_read_batch(struct file *in, loff_t *ppos,
 			      struct pipe_inode_info *pipe, size_t len,
 			      ssize_t (*read)(struct kiocb *, struct iov_iter *))
 {
-	gfp_t gfp = mapping_gfp_constraint(in->f_mapping, GFP_HIGHUSER);
+	struct pph_supply supply = {
+		.gfp = mapping_gfp_constraint(in->f_mapping, GFP_HIGHUSER),
+	};
 	unsigned int i, nr = 0, offset = offset_in_page(*ppos);
 	struct bio_vec bvec[PIPE_DEF_BUFFERS];
-	struct folio *folio = NULL;
 	struct iov_iter to;
 	struct kiocb iocb;
 	size_t want = 0;
 	ssize_t ret, left;
 
-	/* A few pages would keep all of a folio from being used again. */
-	if (offset + len > (PAGE_SIZE << PPH_FOLIO_ORDER) / 2)
-		folio = pph_pool_take(gfp);
 	while (want < len) {
-		struct page *page = folio ? folio_page(folio, nr) :
-					    alloc_page(gfp | __GFP_ACCOUNT);
+		struct page *page = pph_page_get(&supply, offset + len - want);
 		size_t n = min_t(size_t, len - want, PAGE_SIZE - offset);
 
 		if (!page)
@@ -133,23 +51,15 @@ static ssize_t pph_read_batch(struct file *in, loff_t *ppos,
 	left = max_t(ssize_t, ret, 0);
 	for (i = 0; i < nr; i++) {
 		struct bio_vec *bv = &bvec[i];
-		unsigned int end;
+		size_t n = min_t(size_t, left, bv->bv_len);
 
-		bv->bv_len = min_t(size_t, left, bv->bv_len);
-		left -= bv->bv_len;
-		end = bv->bv_offset + bv->bv_len;
-		if (bv->bv_len && folio) {
-			folio_get(folio);
-			/* What was in there before is nobody's business. */
-			memzero_page(bv->bv_page, end, PAGE_SIZE - end);
-		}
-		if (bv->bv_len)
-			pph_push(pipe, bv->bv_page, bv->bv_offset, bv->bv_len);
-		else if (!folio)
+		if (n)
+			pph_push(pipe, bv->bv_page, bv->bv_offset, n);
+		else
 			put_page(bv->bv_page);
+		left -= n;
 	}
-	if (folio)
-		pph_pool_give(folio);
+	pph_supply_end(&supply);
 	if (ret > 0)
 		*ppos = iocb.ki_pos;
 	return ret;

@@ -40,11 +40,28 @@ ssize_t pph_filemap_splice_read(struct file *in, loff_t *ppos,
 ssize_t pph_shmem_splice_read(struct file *in, loff_t *ppos,
 			      struct pipe_inode_info *pipe, size_t len,
 			      unsigned int flags);
+
+/* page.c */
+
+/**
+ * struct pph_supply - where one call gets its pages from
+ * @gfp: what an allocation may do
+ * @folio: whose pages come next, or NULL
+ * @used: how many of them were given out
+ */
+struct pph_supply {
+	gfp_t gfp;
+	struct folio *folio;
+	unsigned int used;
+};
+
+struct page *pph_page_get(struct pph_supply *supply, size_t left);
+void pph_supply_end(struct pph_supply *supply);
 void pph_pool_drain(void);
 
 /* vmsplice.c */
-long pph_x64_sys_vmsplice(const struct pt_regs *regs);
-long pph_ia32_sys_vmsplice(const struct pt_regs *regs);
+long pph_vmsplice(int fd, const struct iovec __user *uiov,
+		  unsigned int nr_segs, unsigned int flags);
 
 /* buffer.c */
 int pph_skb_splice_bits(struct sk_buff *skb, struct sock *sk,
@@ -58,6 +75,8 @@ int pph_audit_start(void);
 void pph_audit_stop(void);
 
 /* main.c */
+long pph_x64_sys_vmsplice(const struct pt_regs *regs);
+long pph_ia32_sys_vmsplice(const struct pt_regs *regs);
 int pph_set_filter(struct ftrace_ops *ops, const struct pph_point *point);
 
 /* stats.c */

@@ -5,9 +5,11 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/compat.h>
 #include <linux/ftrace.h>
 #include <linux/livepatch.h>
 #include <linux/module.h>
+#include <linux/ptrace.h>
 #include <linux/sched/signal.h>
 #include <linux/skbuff.h>
 #include <linux/workqueue.h>
@@ -17,6 +19,35 @@
 static char *mode = "enforce";
 module_param(mode, charp, 0444);
 MODULE_PARM_DESC(mode, "enforce: copy; audit: only tell who would get copies");
+
+/**
+ * pph_x64_sys_vmsplice() - In place of __x64_sys_vmsplice().
+ * @regs: the caller's registers
+ *
+ * The system call itself, of 64-bit and x32 programs: what it calls is compiled
+ * into it.
+ *
+ * Return: as vmsplice(2).
+ */
+long pph_x64_sys_vmsplice(const struct pt_regs *regs)
+{
+	return pph_vmsplice(regs->di, (const struct iovec __user *)regs->si,
+			    regs->dx, regs->r10);
+}
+
+/**
+ * pph_ia32_sys_vmsplice() - In place of __ia32_sys_vmsplice().
+ * @regs: the caller's registers
+ *
+ * The same for 32-bit programs; import_iovec() knows that they have other iovecs.
+ *
+ * Return: as vmsplice(2).
+ */
+long pph_ia32_sys_vmsplice(const struct pt_regs *regs)
+{
+	return pph_vmsplice((u32)regs->bx, compat_ptr(regs->cx),
+			    (u32)regs->dx, (u32)regs->si);
+}
 
 /* Of the same shape, or it would not do as a replacement. */
 static_assert(__same_type(pph_filemap_splice_read, filemap_splice_read));

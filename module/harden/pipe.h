@@ -2,6 +2,7 @@
 #ifndef PRIVPIPE_HARDEN_PIPE_H
 #define PRIVPIPE_HARDEN_PIPE_H
 
+#include <linux/highmem.h>
 #include <linux/pipe_fs_i.h>
 #include <linux/sched/signal.h>
 
@@ -20,6 +21,9 @@ static inline unsigned int pph_room(const struct pipe_inode_info *pipe)
 static inline void pph_push(struct pipe_inode_info *pipe, struct page *page,
 			    unsigned int offset, unsigned int len)
 {
+	/* What the page of a folio that is used again had is nobody's business. */
+	if (PageCompound(page))
+		zero_user_segments(page, 0, offset, offset + len, PAGE_SIZE);
 	*pipe_head_buf(pipe) = (struct pipe_buffer) {
 		.page = page,
 		.offset = offset,

@@ -61,23 +61,27 @@ static int pph_wait_room(struct pipe_inode_info *pipe, unsigned int flags)
 static ssize_t pph_copy_memory(struct pipe_inode_info *pipe,
 			       struct iov_iter *from)
 {
-	ssize_t done = 0;
+	struct pph_supply supply = { .gfp = GFP_HIGHUSER };
+	ssize_t ret = 0, done = 0;
 
 	while (iov_iter_count(from) && pph_room(pipe)) {
-		struct page *page = alloc_page(GFP_HIGHUSER | __GFP_ACCOUNT);
+		struct page *page = pph_page_get(&supply, iov_iter_count(from));
 		size_t n;
 
+		ret = -ENOMEM;
 		if (!page)
-			return done ?: -ENOMEM;
+			break;
+		ret = -EFAULT;
 		n = copy_page_from_iter(page, 0, PAGE_SIZE, from);
 		if (!n) {
 			put_page(page);
-			return done ?: -EFAULT;
+			break;
 		}
 		pph_push(pipe, page, 0, n);
 		done += n;
 	}
-	return done;
+	pph_supply_end(&supply);
+	return done ?: ret;
 }
 
 static ssize_t pph_memory_to_pipe(struct file *file, struct iov_iter *from,
@@ -135,8 +139,17 @@ static ssize_t pph_pipe_to_memory(struct file *file, struct iov_iter *to,
 	return ret;
 }
 
-static long pph_vmsplice(int fd, const struct iovec __user *uiov,
-			 unsigned int nr_segs, unsigned int flags)
+/**
+ * pph_vmsplice() - What both entries of vmsplice(2) do.
+ * @fd: an end of a pipe
+ * @uiov: the memory, as iovecs of the caller's kind
+ * @nr_segs: how many of them
+ * @flags: SPLICE_F_*
+ *
+ * Return: as vmsplice(2).
+ */
+long pph_vmsplice(int fd, const struct iovec __user *uiov,
+		  unsigned int nr_segs, unsigned int flags)
 {
 	struct iovec stack[UIO_FASTIOV], *iov = stack;
 	struct iov_iter iter;
@@ -164,33 +177,4 @@ static long pph_vmsplice(int fd, const struct iovec __user *uiov,
 		ret = pph_pipe_to_memory(file, &iter, flags);
 	kfree(iov);
 	return ret;
-}
-
-/**
- * pph_x64_sys_vmsplice() - In place of __x64_sys_vmsplice().
- * @regs: the caller's registers
- *
- * The system call itself, of 64-bit and x32 programs: what it calls is compiled
- * into it.
- *
- * Return: as vmsplice(2).
- */
-long pph_x64_sys_vmsplice(const struct pt_regs *regs)
-{
-	return pph_vmsplice(regs->di, (const struct iovec __user *)regs->si,
-			    regs->dx, regs->r10);
-}
-
-/**
- * pph_ia32_sys_vmsplice() - In place of __ia32_sys_vmsplice().
- * @regs: the caller's registers
- *
- * The same for 32-bit programs; import_iovec() knows that they have other iovecs.
- *
- * Return: as vmsplice(2).
- */
-long pph_ia32_sys_vmsplice(const struct pt_regs *regs)
-{
-	return pph_vmsplice((u32)regs->bx, compat_ptr(regs->cx),
-			    (u32)regs->dx, (u32)regs->si);
 }
