@@ -9,6 +9,7 @@
 #include <linux/splice.h>
 #include <linux/sysfs.h>
 
+struct klp_object;
 struct sk_buff;
 struct sock;
 
@@ -69,6 +70,10 @@ int pph_skb_splice_bits(struct sk_buff *skb, struct sock *sk,
 			unsigned int len, unsigned int flags);
 ssize_t pph_add_to_pipe(struct pipe_inode_info *pipe, struct pipe_buffer *buf);
 bool pph_page_is_private(struct page *page);
+
+/* fuse.c */
+int pph_fuse_start(struct klp_object *obj);
+void pph_fuse_stop(struct klp_object *obj);
 
 /* audit.c */
 int pph_audit_start(void);

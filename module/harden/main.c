@@ -100,7 +100,7 @@ static void pph_report_holders(struct work_struct *work)
 static int pph_pre_patch(struct klp_object *obj)
 {
 	schedule_delayed_work(&pph_watch, PPH_PATIENCE);
-	return 0;
+	return IS_BUILTIN(CONFIG_FUSE_FS) ? pph_fuse_start(obj) : 0;
 }
 
 static void pph_post_patch(struct klp_object *obj)
@@ -117,10 +117,13 @@ static void pph_pre_unpatch(struct klp_object *obj)
 static void pph_post_unpatch(struct klp_object *obj)
 {
 	cancel_delayed_work_sync(&pph_watch);
+	if (IS_BUILTIN(CONFIG_FUSE_FS))
+		pph_fuse_stop(obj);
 	pr_info("pipes share pages again; the module can be removed\n");
 }
 
 static struct klp_func pph_funcs[PPH_NR_POINTS + 1];
+static struct klp_func pph_no_funcs[] = { {} };
 
 static struct klp_object pph_objects[] = {
 	{
@@ -130,6 +133,14 @@ static struct klp_object pph_objects[] = {
 			.post_patch = pph_post_patch,
 			.pre_unpatch = pph_pre_unpatch,
 			.post_unpatch = pph_post_unpatch,
+		},
+	},
+	{
+		.name = "fuse",		/* where it is a module, which may come later */
+		.funcs = pph_no_funcs,
+		.callbacks = {
+			.pre_patch = pph_fuse_start,
+			.post_unpatch = pph_fuse_stop,
 		},
 	},
 	{ }

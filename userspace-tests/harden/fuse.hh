@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A FUSE file system of one file, whose daemon gets its requests by splice. */
+/*
+ * A FUSE file system of one file, whose daemon gets its requests by splice. Reads it answers as
+ * libfuse does: by splice, and when the answer turns out to be shorter than what was asked for, it
+ * corrects the header that is in the pipe already, in its own memory.
+ */
 #pragma once
 
 #include "support/fd.hh"
 #include "support/pipe.hh"
+
+#include <linux/fuse.h>
 
 #include <string>
 #include <string_view>
@@ -12,7 +18,8 @@
 
 class FuseFile {
 public:
-	FuseFile();
+	/** @content is what reads get. */
+	explicit FuseFile(std::string content = "");
 	~FuseFile();
 	FuseFile(const FuseFile &) = delete;
 	FuseFile &operator=(const FuseFile &) = delete;
@@ -24,8 +31,9 @@ public:
 
 private:
 	void serve();
+	void answer_read(const fuse_in_header &request, const fuse_read_in &in);
 
-	std::string path_;
+	std::string path_, content_;
 	Fd device_;
 	std::vector<Pipe> writes_;
 	std::thread daemon_;
