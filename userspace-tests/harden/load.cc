@@ -15,7 +15,10 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <fstream>
+#include <set>
+#include <stdexcept>
 #include <thread>
 
 using namespace std::chrono_literals;
@@ -42,6 +45,34 @@ std::string replaced(std::string image, std::string_view from, std::string_view 
 	for (size_t at = 0; (at = image.find(from, at)) != std::string::npos; at += to.size())
 		image.replace(at, to.size(), to);
 	return image;
+}
+
+/* A function of the kernel's that has a name of @length and can't be traced. */
+std::string untraceable(size_t length)
+{
+	std::ifstream traceable("/sys/kernel/tracing/available_filter_functions");
+	std::ifstream symbols("/proc/kallsyms");
+	std::set<std::string> others;
+
+	for (std::string name, line; traceable >> name; std::getline(traceable, line))
+		others.insert(name);
+	EXPECT_TRUE(others.contains("filemap_splice_read"));
+	for (std::string address, type, name, line; symbols >> address >> type >> name;
+	     std::getline(symbols, line))
+		if ((type == "t" || type == "T") && name.size() == length && !others.contains(name))
+			return name;
+	throw std::runtime_error("all functions can be traced");
+}
+
+/* What the systemd unit has for @key. */
+std::string unit_says(const std::string &key)
+{
+	std::ifstream unit("/usr/local/lib/systemd/system/privpipe-harden.service");
+
+	for (std::string line; std::getline(unit, line);)
+		if (line.starts_with(key + "="))
+			return line.substr(key.size() + 1);
+	throw std::runtime_error("the unit has no " + key);
 }
 
 /* As it was before: not loaded, and nothing changed. */
@@ -139,6 +170,17 @@ TEST(Loading, WhereFunctionTracingIsOffIsRefused)
 		EXPECT_EQ(load_image(module_image()), failed(EBUSY));
 		EXPECT_TRUE(log.says("privpipe_harden: ftrace is disabled")) << log.text();
 	}
+	expect_untouched();
+}
+
+TEST(Loading, WhereAFunctionCannotBeTracedIsRefused)
+{
+	const std::string name = "shmem_file_splice_read", other = untraceable(name.size());
+	KernelLog log;
+
+	EXPECT_EQ(load_image(replaced(module_image(), name, other)), failed(EINVAL));
+	EXPECT_TRUE(log.says("privpipe_harden: " + other + " is not there or can't be traced"))
+		<< log.text();
 	expect_untouched();
 }
 
@@ -263,6 +305,28 @@ TEST(Waiting, ATaskThatHoldsTheTransitionIsNamed)
 	EXPECT_EQ(soften(), moved(0));
 	EXPECT_TRUE(same(drain(pipe.in()), before));
 	EXPECT_EQ(call.get(), moved(1)) << "the call went on as if nothing had happened";
+}
+
+/* As an administrator or systemd does, with Debian's kmod. */
+TEST(Unit, LoadsItAndUndoesThat)
+{
+	EXPECT_EQ(std::system(unit_says("ExecStart").c_str()), 0);
+	while (in_transition())
+		std::this_thread::sleep_for(10ms);
+	EXPECT_EQ(file_in_pipe(), Seen::old_bytes);
+	EXPECT_EQ(std::system(unit_says("ExecStart").c_str()), 0) << "loaded already";
+	EXPECT_EQ(std::system(unit_says("ExecStop").c_str()), 0);
+	expect_untouched();
+}
+
+TEST(Unit, RemovesAModuleThatOnlyAudits)
+{
+	EXPECT_EQ(std::system((unit_says("ExecStart") + " mode=audit").c_str()), 0);
+	EXPECT_EQ(counter("file_calls"), 0u);
+	EXPECT_EQ(file_in_pipe(), Seen::new_bytes);
+	EXPECT_EQ(counter("file_calls"), 1u);
+	EXPECT_EQ(std::system(unit_says("ExecStop").c_str()), 0);
+	expect_untouched();
 }
 
 /* In a run of their own, after suites for which the module was left loaded. */
