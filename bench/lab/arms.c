@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The rivals: ordinary pipes, the same with sources that always copy, private
- * pipes, and what a program does without a pipe.
+ * The rivals: ordinary pipes, the same with sources that always copy or with
+ * privpipe_harden.ko, private pipes, and what a program does without a pipe.
  */
 #include <linux/crc32.h>
 #include <linux/file.h>
@@ -333,6 +333,7 @@ static ssize_t lab_gift(struct lab *lab)
 	{ "readwrite", lab_readwrite },					\
 	{ "stock", lab_stock },						\
 	{ "copy", lab_stock, LAB_COPIES },				\
+	{ "harden", lab_stock, LAB_HARDENS },				\
 	{ "private", lab_private, LAB_PRIVATE }
 
 #define LAB_FILE_ARMS							\
@@ -344,6 +345,7 @@ static ssize_t lab_gift(struct lab *lab)
 #define LAB_SENDFILE_ARMS						\
 	{ "sendfile", lab_sendfile },					\
 	{ "sendfile-copy", lab_sendfile, LAB_COPIES },			\
+	{ "sendfile-harden", lab_sendfile, LAB_HARDENS },		\
 	{ "sendfile-private", lab_sendfile_private, LAB_MODULE }
 
 static const struct lab_arm lab_null_arms[] = {
@@ -391,6 +393,7 @@ static const struct lab_arm lab_memory_arms[] = {
 	{ "write", lab_user_write },
 	{ "stock", lab_stock_vmsplice },
 	{ "stock-gift", lab_stock_gift },
+	{ "harden", lab_stock_vmsplice, LAB_HARDENS },
 	{ "private", lab_vmsplice, LAB_PRIVATE },
 	{ "private-gift", lab_gift, LAB_PRIVATE | LAB_ARENA },
 	{}

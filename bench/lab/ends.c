@@ -520,6 +520,8 @@ static void lab_close_pipes(struct lab *lab, struct lab_pipe *pipes)
  */
 void lab_close(struct lab *lab)
 {
+	if (IS_ENABLED(CONFIG_PRIVPIPE))
+		lab_harden(false);
 	if (lab->in_file)
 		lab->in_file->f_op = lab->in_fops;
 	if (lab->peer)

@@ -117,6 +117,7 @@ struct lab {
 #define LAB_ARENA	0x4	/* out of an arena */
 #define LAB_NO_OUTPUT	0x8	/* nothing arrives */
 #define LAB_MODULE	0x10	/* by the module, without private pipes */
+#define LAB_HARDENS	0x20	/* with privpipe_harden.ko's functions in the kernel */
 
 /**
  * struct lab_arm - one way to do it
@@ -186,7 +187,8 @@ struct lab_result {
 static inline bool lab_wants(const struct lab *lab, const struct lab_arm *arm)
 {
 	if (!IS_ENABLED(CONFIG_PRIVPIPE) &&
-	    arm->flags & (LAB_COPIES | LAB_PRIVATE | LAB_MODULE))
+	    arm->flags & (LAB_COPIES | LAB_PRIVATE | LAB_MODULE |
+			  LAB_HARDENS))
 		return false;
 	return !*lab->only || !strcmp(lab->only, arm->name);
 }
@@ -208,6 +210,7 @@ void lab_rewind(struct lab *lab);
 void lab_next_file(struct lab *lab);
 struct lab_counts lab_count(struct lab *lab);
 
+int lab_harden(bool on);
 bool lab_patch_memcpy(void);
 int lab_run(struct lab *lab, struct lab_result *results);
 

@@ -44,10 +44,17 @@ struct Rivals {
 // What the project promises: that the module's arm, and the series' where there is one, runs at
 // @least times the rate of its rival.
 struct Target {
-	std::string path, cache;
-	double from, to; // bytes per call
+	std::string path, cache; // all of them if empty
+	double from, to;         // bytes per call
 	double least;
 	Rivals module, series;
+
+	bool is_for(const Case &one) const
+	{
+		return (path.empty() || path == one.path) &&
+		       (cache.empty() || cache == one.cache) && from <= one.chunk &&
+		       one.chunk <= to;
+	}
 };
 
 constexpr double KiB = 1024, MiB = 1024 * KiB, any = 1024 * MiB;
@@ -70,6 +77,10 @@ const Target targets[] = {
 	{"read", "hot", MiB, any, 1.15, {"sendfile-direct", "sendfile"}, {}},
 	{"read", "hot", 64 * KiB, any, 0.95, {"sendfile-private", "sendfile"}, {}},
 	{"web", "hot", 0, any, 0.95, {"auto", "private"}, {}},
+	{"", "", 0, any, 1.0, {"harden", "copy"}, {}},
+	{"", "", 0, any, 1.0, {"sendfile-harden", "sendfile-copy"}, {}},
+	{"", "", 0, any, 1.0, {"harden", "write"}, {}},
+	{"read", "hot", 64 * KiB, any, 1.3, {"harden", "copy"}, {}},
 };
 // clang-format on
 
@@ -249,8 +260,7 @@ void print_targets(std::ostream &out, const std::vector<Case> &cases)
 			for (const Target &t : targets) {
 				const auto &[arm, against] = t.*who;
 				const Samples pairs = rates(one, arm, against);
-				if (one.path != t.path || one.cache != t.cache ||
-				    one.chunk < t.from || one.chunk > t.to || pairs.empty())
+				if (!t.is_for(one) || pairs.empty())
 					continue;
 				const Middle middle(pairs);
 				met += judge(one,
@@ -300,10 +310,9 @@ void print_json(std::ostream &out, const std::vector<Case> &cases)
 void print_plot(std::ostream &out, const std::vector<Case> &cases)
 {
 	const std::pair<const char *, const char *> arms[] = {
-		{"private", "#0057b7"}, {"private-gift", "#00a0e0"},
-		{"take", "#2e8b57"},    {"sendfile-direct", "#7b3fa0"},
-		{"copy", "#c0392b"},    {"readwrite", "#e08e0b"},
-		{"series", "#111111"},  {"limit", "#888888"},
+		{"private", "#0057b7"},         {"private-gift", "#00a0e0"}, {"take", "#2e8b57"},
+		{"sendfile-direct", "#7b3fa0"}, {"copy", "#c0392b"},         {"harden", "#d858a0"},
+		{"readwrite", "#e08e0b"},       {"series", "#111111"},       {"limit", "#888888"},
 	};
 	const double left = 640, width = 460, top = 64, row = 22;
 	const auto x = [&](double r) {

@@ -128,6 +128,9 @@ static s64 lab_pass(struct lab *lab, const struct lab_arm *arm, u64 *moved)
 
 	lab->pipe = arm->flags & LAB_PRIVATE ? lab->private : lab->stock;
 	lab->user = arm->flags & LAB_ARENA ? lab->arena : lab->anon;
+	ret = IS_ENABLED(CONFIG_PRIVPIPE) ? lab_harden(arm->flags & LAB_HARDENS) : 0;
+	if (ret)
+		return ret;
 	if (lab->in_file)
 		lab->in_file->f_op = arm->flags & LAB_COPIES ? &lab->copy_fops :
 							       lab->in_fops;
