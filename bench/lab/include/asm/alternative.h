@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Atomic operations are locked, as in a kernel for more than one CPU. */
+#include_next <asm/alternative.h>
+
+#ifndef __ASSEMBLY__
+#undef LOCK_PREFIX
+#define LOCK_PREFIX "\n\tlock "
+#endif
