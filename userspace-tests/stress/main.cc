@@ -122,9 +122,8 @@ int run_random(Duel &duel, const Options &options)
 		size_t good = passed(duel, program, &what);
 
 		/*
-		 * An ordinary pipe moves less, when it can't have all the pages at once, and
-		 * when io_uring has something for this task to do, which looks like a signal.
-		 * That does not happen in the same place every time.
+		 * An ordinary pipe moves less, when it can't have all the pages at once. That
+		 * does not happen in the same place every time.
 		 */
 		for (int tries = duel.stock().is_replaying() ? 0 : 5;
 		     tries && good < program.size() && duel.stock_was_short(); tries--)

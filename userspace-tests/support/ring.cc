@@ -12,6 +12,7 @@ namespace {
 constexpr unsigned entries = 8;
 constexpr __u64 the_request = 1;
 constexpr __u64 its_cancellation = 2;
+constexpr __u64 what_follows_it = 3;
 
 /* io_uring itself waits for a file with O_NONBLOCK, if that can be polled. */
 __kernel_rwf_t unless_it_may_wait(int fd)
@@ -23,7 +24,10 @@ __kernel_rwf_t unless_it_may_wait(int fd)
 
 Ring::Ring()
 {
-	if (int error = io_uring_queue_init(entries, &ring_, 0); error < 0)
+	/* Else what a worker leaves to be done looks like a signal to the thread's next call. */
+	constexpr unsigned flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
+
+	if (int error = io_uring_queue_init(entries, &ring_, flags); error < 0)
 		throw_errno("io_uring_queue_init", -error);
 }
 
@@ -53,7 +57,8 @@ void Ring::submit()
 
 	do
 		submitted = io_uring_submit(&ring_);
-	while (submitted == -EAGAIN || submitted == -ENOMEM || submitted == -EINTR);
+	while (submitted == -EAGAIN || submitted == -ENOMEM || submitted == -EINTR ||
+	       (submitted >= 0 && io_uring_sq_ready(&ring_)));
 	if (submitted < 0)
 		throw_errno("io_uring_submit", -submitted);
 }
@@ -62,10 +67,18 @@ Result Ring::run(const std::function<void(io_uring_sqe *)> &prepare)
 {
 	io_uring_sqe *sqe = io_uring_get_sqe(&ring_);
 	ssize_t returned = 0;
-	int outstanding = 1;
+	int outstanding = 2;
 
 	prepare(sqe);
 	io_uring_sqe_set_data64(sqe, the_request);
+	/*
+	 * A worker drops its file only after it has completed: what is linked behind it completes
+	 * when that is done.
+	 */
+	sqe->flags |= IOSQE_IO_HARDLINK;
+	sqe = io_uring_get_sqe(&ring_);
+	io_uring_prep_nop(sqe);
+	io_uring_sqe_set_data64(sqe, what_follows_it);
 	submit();
 
 	while (outstanding) {

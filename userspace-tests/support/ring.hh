@@ -19,8 +19,9 @@ public:
 	static Ring &of_this_thread();
 
 	/**
-	 * Submits the request that @prepare describes and returns what it completed with. A signal
-	 * cancels the request; it then returns EINTR, unless it had moved something already.
+	 * Submits the request that @prepare describes and returns what it completed with, when
+	 * nothing of it is left in the kernel. A signal cancels the request; it then returns EINTR,
+	 * unless it had moved something already.
 	 */
 	Result run(const std::function<void(io_uring_sqe *)> &prepare);
 

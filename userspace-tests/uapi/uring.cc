@@ -63,6 +63,7 @@ protected:
 	{
 		io_uring_cqe *cqe;
 
+		io_uring_get_events(ring.get());
 		return io_uring_peek_cqe(ring.get(), &cqe) == 0;
 	}
 
