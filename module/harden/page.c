@@ -84,7 +84,9 @@ struct page *pph_page_get(struct pph_supply *supply, size_t left)
 	}
 	if (!supply->folio)
 		return alloc_page(gfp);
-	folio_get(supply->folio);
+	/* All references at once. */
+	if (!supply->used)
+		folio_ref_add(supply->folio, folio_nr_pages(supply->folio));
 	return folio_page(supply->folio, supply->used++);
 }
 
@@ -100,6 +102,8 @@ void pph_supply_end(struct pph_supply *supply)
 
 	if (!folio)
 		return;
+	if (supply->used < folio_nr_pages(folio))
+		folio_ref_sub(folio, folio_nr_pages(folio) - supply->used);
 	supply->folio = NULL;
 
 	guard(preempt)();
