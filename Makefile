@@ -91,7 +91,7 @@ test-patched: deps	## run the test suites on a debug kernel with patches/SERIES
 	@scripts/install-deps bench
 	@scripts/test-patched $(SERIES)
 
-compat:		## programs of Debian's on kernels with and without patches/SERIES, in UML
+compat: deps	## programs of Debian's on stock, hardened and patched kernels
 	@scripts/install-deps bench
 	@scripts/compat $(SERIES)
 

@@ -95,8 +95,10 @@ Tally run_gtest(Suite suite)
 Tally run_program(const Suite &suite)
 {
 	bool passed = run(suite).status == 0;
+	Tally tally = {.passed = passed, .failed = !passed};
 
-	return {.passed = passed, .failed = !passed};
+	std::printf("suite %s: %s\n", suite.name.c_str(), tally.text().c_str());
+	return tally;
 }
 
 [[noreturn]] void run_shell()
