@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Private folios: allocating, recycling, staging, copying. */
-#include "support.h"
+#include <linux/memcontrol.h>
 
-static struct pp_cache *page_test_cache(struct kunit *test)
-{
-	return &pp_test_ring(test, 1)->cache;
-}
+#include "support.h"
 
 /*
  * Allocating
@@ -33,12 +30,11 @@ KUNIT_ARRAY_PARAM(alloc, alloc_cases, alloc_case_desc);
 static void page_test_alloc(struct kunit *test)
 {
 	const struct alloc_case *c = test->param_value;
-	struct pp_cache *cache = page_test_cache(test);
 	unsigned int max_order = pp_folio_order;
 	struct folio *folio;
 
 	pp_folio_order = c->max_order;
-	folio = pp_folio_alloc(cache, c->pages);
+	folio = pp_folio_alloc(c->pages);
 	pp_folio_order = max_order;
 
 	KUNIT_ASSERT_NOT_NULL(test, folio);
@@ -55,107 +51,88 @@ static void page_test_alloc(struct kunit *test)
 
 static void page_test_recycles_last_one_first(struct kunit *test)
 {
-	struct pp_cache *cache = page_test_cache(test);
-	struct folio *a = pp_folio_alloc(cache, 2);
-	struct folio *b = pp_folio_alloc(cache, 2);
-	struct folio *c = pp_folio_alloc(cache, 1);
+	struct folio *a = pp_folio_alloc(2);
+	struct folio *b = pp_folio_alloc(2);
+	struct folio *c = pp_folio_alloc(1);
 	u64 recycled = pp_stats_read(PP_folios_recycled);
 
-	pp_folio_free(cache, a, 16);
-	pp_folio_free(cache, b, 16);
-	pp_folio_free(cache, c, 16);
-	KUNIT_EXPECT_EQ(test, cache->nr, 3);
-	KUNIT_EXPECT_EQ(test, cache->pages, 5);
-	KUNIT_EXPECT_PTR_EQ(test, pp_folio_alloc(cache, 2), b);
-	KUNIT_EXPECT_PTR_EQ(test, pp_folio_alloc(cache, 3), a);
-	KUNIT_EXPECT_PTR_EQ(test, pp_folio_alloc(cache, 1), c);
-	KUNIT_EXPECT_EQ(test, cache->pages, 0);
+	pp_folio_free(a);
+	pp_folio_free(b);
+	pp_folio_free(c);
+	KUNIT_EXPECT_PTR_EQ(test, pp_folio_alloc(2), b);
+	KUNIT_EXPECT_PTR_EQ(test, pp_folio_alloc(3), a);
+	KUNIT_EXPECT_PTR_EQ(test, pp_folio_alloc(1), c);
 	KUNIT_EXPECT_EQ(test, pp_stats_read(PP_folios_recycled) - recycled, 3);
 	folio_put(a);
 	folio_put(b);
 	folio_put(c);
 }
 
-static void page_test_recycles_no_other_order(struct kunit *test)
-{
-	struct pp_cache *cache = page_test_cache(test);
-	struct folio *small = pp_folio_alloc(cache, 1);
-	struct folio *large = pp_folio_alloc(cache, 4);
-	struct folio *got;
-
-	pp_folio_free(cache, small, 16);
-	pp_folio_free(cache, large, 16);
-	got = pp_folio_alloc(cache, 2);
-	KUNIT_EXPECT_EQ(test, folio_order(got), 1);
-	KUNIT_EXPECT_EQ(test, cache->nr, 2);
-	folio_put(got);
-}
-
 /* As while a socket has yet to send it. */
 static void page_test_recycles_nothing_in_use(struct kunit *test)
 {
-	struct pp_cache *cache = page_test_cache(test);
-	struct folio *folio = pp_folio_alloc(cache, 2);
+	struct folio *folio = pp_folio_alloc(2);
 	struct folio *got;
 
 	folio_get(folio);
-	pp_folio_free(cache, folio, 16);
-	got = pp_folio_alloc(cache, 2);
+	pp_folio_free(folio);
+	got = pp_folio_alloc(2);
 	KUNIT_EXPECT_PTR_NE(test, got, folio);
 	folio_put(got);
 
 	folio_put(folio);
-	got = pp_folio_alloc(cache, 2);
+	got = pp_folio_alloc(2);
 	KUNIT_EXPECT_PTR_EQ(test, got, folio);
 	folio_put(got);
 }
 
-static void page_test_cache_keeps_within_allowance(struct kunit *test)
+#ifdef CONFIG_MEMCG
+/* One that would have to be charged to somebody else. */
+static void page_test_recycles_nothing_of_another_cgroup(struct kunit *test)
 {
-	struct pp_cache *cache = page_test_cache(test);
-	struct folio *folio = pp_folio_alloc(cache, 4);
+	struct folio *own = pp_folio_alloc(2);
+	struct folio *folio = pp_folio_alloc(2);
+	unsigned long charged = folio->memcg_data;
+	struct obj_cgroup *objcg;
+	struct folio *got;
 
-	/* Held once more, so that it can be looked at when it was freed. */
-	folio_get(folio);
-	pp_folio_free(cache, folio, 3);
-	KUNIT_EXPECT_EQ(test, cache->nr, 0);
-	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 1);
-	pp_folio_free(cache, folio, 4);
-	KUNIT_EXPECT_EQ(test, cache->nr, 1);
-	KUNIT_EXPECT_EQ(test, cache->pages, 4);
+	objcg = kunit_kzalloc(test, sizeof(*objcg), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, objcg);
+	/* Nobody is in this one. */
+	objcg->memcg = (struct mem_cgroup *)objcg;
+	pp_folio_free(own);
+	pp_folio_free(folio);
+	folio->memcg_data = (unsigned long)objcg | MEMCG_DATA_KMEM;
+	/* As when there is any cgroup but the root. */
+	static_branch_inc(&memcg_kmem_online_key);
+	got = pp_folio_alloc(2);
+	static_branch_dec(&memcg_kmem_online_key);
+	folio->memcg_data = charged;
+	KUNIT_EXPECT_PTR_EQ(test, got, own);
+	folio_put(got);
+	got = pp_folio_alloc(2);
+	KUNIT_EXPECT_PTR_EQ(test, got, folio);
+	folio_put(got);
 }
+#endif
 
-static void page_test_cache_is_full_after_some_folios(struct kunit *test)
+static void page_test_cache_keeps_the_latest_folios(struct kunit *test)
 {
-	struct pp_cache *cache = page_test_cache(test);
+	struct pp_cache *cache = raw_cpu_ptr(&pp_caches[3]);
 	struct folio *folios[PP_CACHE_FOLIOS + 1];
 	unsigned int i;
 
 	for (i = 0; i <= PP_CACHE_FOLIOS; i++)
-		folios[i] = pp_folio_alloc(cache, 1);
+		folios[i] = pp_folio_alloc(8);
+	/* Held once more, so that it can be looked at when it was freed. */
+	folio_get(folios[0]);
 	for (i = 0; i <= PP_CACHE_FOLIOS; i++)
-		pp_folio_free(cache, folios[i], UINT_MAX);
+		pp_folio_free(folios[i]);
 	KUNIT_EXPECT_EQ(test, cache->nr, PP_CACHE_FOLIOS);
-	KUNIT_EXPECT_EQ(test, cache->pages, PP_CACHE_FOLIOS);
-}
-
-static void page_test_trim(struct kunit *test)
-{
-	struct pp_cache *cache = page_test_cache(test);
-	struct folio *folios[3];
-	unsigned int i;
-
-	for (i = 0; i < 3; i++)
-		folios[i] = pp_folio_alloc(cache, 4);
-	for (i = 0; i < 3; i++)
-		pp_folio_free(cache, folios[i], UINT_MAX);
-	pp_cache_trim(cache, 12);
-	KUNIT_EXPECT_EQ(test, cache->pages, 12);
-	pp_cache_trim(cache, 11);
-	KUNIT_EXPECT_EQ(test, cache->pages, 8);
-	pp_cache_trim(cache, 1);
-	KUNIT_EXPECT_EQ(test, cache->pages, 0);
-	KUNIT_EXPECT_EQ(test, cache->nr, 0);
+	KUNIT_EXPECT_EQ(test, folio_ref_count(folios[0]), 1);
+	KUNIT_EXPECT_PTR_EQ(test, list_last_entry(&cache->folios, struct folio, lru),
+			    folios[1]);
+	folio_put(folios[0]);
 }
 
 /*
@@ -190,11 +167,10 @@ KUNIT_ARRAY_PARAM(stage, stage_cases, stage_case_desc);
 static void page_test_stage_counts_pages_as_asked(struct kunit *test)
 {
 	const struct stage_case *c = test->param_value;
-	struct pp_cache *cache = page_test_cache(test);
 	struct pp_stage stage = {};
 	unsigned int i, pages = 0;
 
-	KUNIT_ASSERT_EQ(test, pp_stage_alloc(cache, &stage, c->offset, c->len), 0);
+	KUNIT_ASSERT_EQ(test, pp_stage_alloc(&stage, c->offset, c->len), 0);
 	KUNIT_EXPECT_EQ(test, pp_stage_bytes(&stage), c->len);
 	KUNIT_EXPECT_EQ(test, stage.slots[0].offset, c->offset);
 	for (i = 0; i < stage.nr; i++) {
@@ -206,67 +182,63 @@ static void page_test_stage_counts_pages_as_asked(struct kunit *test)
 		pages += pp_slot_pages(slot);
 	}
 	KUNIT_EXPECT_EQ(test, pages, DIV_ROUND_UP(c->offset + c->len, PAGE_SIZE));
-	pp_stage_cut(cache, &stage, 0);
+	pp_stage_cut(&stage, 0);
 	KUNIT_EXPECT_EQ(test, stage.nr, 0);
 }
 
 static void page_test_stage_holds_so_many_slots(struct kunit *test)
 {
-	struct pp_cache *cache = page_test_cache(test);
 	size_t most = PP_STAGE_SLOTS * pp_folio_max_pages() * PAGE_SIZE;
 	struct pp_stage stage = {};
 
-	KUNIT_ASSERT_EQ(test, pp_stage_alloc(cache, &stage, 0, most + 1), 0);
+	KUNIT_ASSERT_EQ(test, pp_stage_alloc(&stage, 0, most + 1), 0);
 	KUNIT_EXPECT_EQ(test, stage.nr, PP_STAGE_SLOTS);
 	KUNIT_EXPECT_EQ(test, pp_stage_bytes(&stage), most);
-	pp_stage_cut(cache, &stage, 0);
+	pp_stage_cut(&stage, 0);
 }
 
 static void page_test_stage_keeps_what_it_has_without_memory(struct kunit *test)
 {
-	struct pp_cache *cache = page_test_cache(test);
 	size_t piece = pp_folio_max_pages() * PAGE_SIZE;
 	struct pp_stage stage = {};
 
 	pp_test_fail_folio(test, 1);
-	KUNIT_EXPECT_EQ(test, pp_stage_alloc(cache, &stage, 0, 1), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, pp_stage_alloc(&stage, 0, 1), -ENOMEM);
 	KUNIT_EXPECT_EQ(test, stage.nr, 0);
 	pp_test_fail_folio(test, 3);
-	KUNIT_EXPECT_EQ(test, pp_stage_alloc(cache, &stage, 0, 5 * piece), 0);
+	KUNIT_EXPECT_EQ(test, pp_stage_alloc(&stage, 0, 5 * piece), 0);
 	KUNIT_EXPECT_EQ(test, pp_stage_bytes(&stage), 2 * piece);
 	pp_test_fail_folio(test, 1);
-	KUNIT_EXPECT_EQ(test, pp_stage_alloc(cache, &stage, 0, 1), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, pp_stage_alloc(&stage, 0, 1), -ENOMEM);
 	KUNIT_EXPECT_EQ(test, pp_stage_bytes(&stage), 2 * piece);
-	pp_stage_cut(cache, &stage, 0);
+	pp_stage_cut(&stage, 0);
 }
 
 static void page_test_cut(struct kunit *test)
 {
-	struct pp_cache *cache = page_test_cache(test);
 	struct pp_stage stage = {};
 	struct folio *foreign = folio_alloc(GFP_KERNEL, 0);
 
 	KUNIT_ASSERT_NOT_NULL(test, foreign);
 	folio_get(foreign);
-	KUNIT_ASSERT_EQ(test, pp_stage_alloc(cache, &stage, 0, 3 * PAGE_SIZE), 0);
+	KUNIT_ASSERT_EQ(test, pp_stage_alloc(&stage, 0, 3 * PAGE_SIZE), 0);
 	KUNIT_ASSERT_EQ(test, stage.nr, 2);
 	stage.slots[stage.nr++] = (struct pp_slot) {
 		.folio = foreign, .len = PAGE_SIZE, .flags = PP_SLOT_FOREIGN,
 	};
 
-	pp_stage_cut(cache, &stage, 4 * PAGE_SIZE);
+	pp_stage_cut(&stage, 4 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, pp_stage_bytes(&stage), 4 * PAGE_SIZE);
-	pp_stage_cut(cache, &stage, 3 * PAGE_SIZE + 1);
+	pp_stage_cut(&stage, 3 * PAGE_SIZE + 1);
 	KUNIT_EXPECT_EQ(test, stage.nr, 3);
 	KUNIT_EXPECT_EQ(test, (u32)stage.slots[2].len, 1);
-	pp_stage_cut(cache, &stage, 3 * PAGE_SIZE);
+	pp_stage_cut(&stage, 3 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, stage.nr, 2);
 	KUNIT_EXPECT_EQ(test, folio_ref_count(foreign), 1);
-	pp_stage_cut(cache, &stage, 2 * PAGE_SIZE - 1);
+	pp_stage_cut(&stage, 2 * PAGE_SIZE - 1);
 	KUNIT_EXPECT_EQ(test, stage.nr, 1);
 	KUNIT_EXPECT_EQ(test, pp_stage_bytes(&stage), 2 * PAGE_SIZE - 1);
-	KUNIT_EXPECT_EQ(test, cache->pages, 1);
-	pp_stage_cut(cache, &stage, 0);
+	pp_stage_cut(&stage, 0);
 	KUNIT_EXPECT_EQ(test, stage.nr, 0);
 	folio_put(foreign);
 }
@@ -350,11 +322,11 @@ static void page_test_slot_pages(struct kunit *test)
 static struct kunit_case page_test_cases[] = {
 	KUNIT_CASE_PARAM(page_test_alloc, alloc_gen_params),
 	KUNIT_CASE(page_test_recycles_last_one_first),
-	KUNIT_CASE(page_test_recycles_no_other_order),
 	KUNIT_CASE(page_test_recycles_nothing_in_use),
-	KUNIT_CASE(page_test_cache_keeps_within_allowance),
-	KUNIT_CASE(page_test_cache_is_full_after_some_folios),
-	KUNIT_CASE(page_test_trim),
+#ifdef CONFIG_MEMCG
+	KUNIT_CASE(page_test_recycles_nothing_of_another_cgroup),
+#endif
+	KUNIT_CASE(page_test_cache_keeps_the_latest_folios),
 	KUNIT_CASE_PARAM(page_test_stage_counts_pages_as_asked, stage_gen_params),
 	KUNIT_CASE(page_test_stage_holds_so_many_slots),
 	KUNIT_CASE(page_test_stage_keeps_what_it_has_without_memory),
@@ -366,6 +338,7 @@ static struct kunit_case page_test_cases[] = {
 
 static struct kunit_suite page_test_suite = {
 	.name = "privpipe_page",
+	.init = pp_test_stay,
 	.test_cases = page_test_cases,
 };
 

@@ -5,19 +5,13 @@
 #include "support.h"
 
 /* The call on a device of its own. @arg has everything but the descriptors. */
-static long sendfile_on(struct kunit *test, struct file *on, struct file *in,
-			struct file *out, struct privpipe_sendfile arg)
+static long sendfile(struct kunit *test, struct file *in, struct file *out,
+		     struct privpipe_sendfile arg)
 {
 	arg.size = sizeof(arg);
 	arg.fd_in = pp_test_fd(test, in);
 	arg.fd_out = pp_test_fd(test, out);
-	return pp_sendfile(on, &arg, false);
-}
-
-static long sendfile(struct kunit *test, struct file *in, struct file *out,
-		     struct privpipe_sendfile arg)
-{
-	return sendfile_on(test, pp_test_device(test), in, out, arg);
+	return pp_sendfile(&arg, false);
 }
 
 static const struct send_case {
@@ -234,13 +228,12 @@ static void sendfile_test_recycles(struct kunit *test)
 {
 	struct file *in = pp_test_file(test, SZ_1M);
 	struct file *out = pp_test_scratch_file(test);
-	struct file *device = pp_test_device(test);
 	u64 allocated;
 
-	KUNIT_EXPECT_EQ(test, sendfile_on(test, device, in, out, (struct privpipe_sendfile) {
+	KUNIT_EXPECT_EQ(test, sendfile(test, in, out, (struct privpipe_sendfile) {
 				.count = SZ_64K }), SZ_64K);
 	allocated = pp_stats_read(PP_folios_allocated);
-	KUNIT_EXPECT_EQ(test, sendfile_on(test, device, in, out, (struct privpipe_sendfile) {
+	KUNIT_EXPECT_EQ(test, sendfile(test, in, out, (struct privpipe_sendfile) {
 				.count = SZ_512K }), SZ_512K);
 	KUNIT_EXPECT_EQ(test, pp_stats_read(PP_folios_allocated), allocated);
 }
@@ -262,6 +255,7 @@ static struct kunit_case sendfile_test_cases[] = {
 
 static struct kunit_suite sendfile_test_suite = {
 	.name = "privpipe_sendfile",
+	.init = pp_test_stay,
 	.test_cases = sendfile_test_cases,
 };
 

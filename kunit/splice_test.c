@@ -243,7 +243,6 @@ static void splice_test_drains_to_socket_without_copy(struct kunit *test)
 				.len = SZ_64K }), SZ_64K - 5000);
 
 	/* While the peer has not read them, their folio is not used again. */
-	KUNIT_EXPECT_EQ(test, ring->cache.nr, 1);
 	pp_test_write(test, ends[1], 0, SZ_64K);
 	KUNIT_EXPECT_PTR_NE(test, pp_ring_tail(ring)->folio, folio);
 	pp_test_consume(ring, SZ_64K);

@@ -125,9 +125,19 @@ struct pp_ring *pp_test_ring(struct kunit *test, unsigned int pages)
 }
 
 /**
+ * pp_test_stay() - Stay on this CPU, as folios do that are to be used again.
+ * @test: the test, which has a thread of its own
+ *
+ * Return: 0 or an error, as the init function of a suite does.
+ */
+int pp_test_stay(struct kunit *test)
+{
+	return set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
+}
+
+/**
  * pp_test_slot() - Make a slot with the pattern in it.
  * @test: the test
- * @ring: whose cache the folio comes from
  * @order: of the folio
  * @offset: where in the folio, in bytes
  * @len: how many bytes
@@ -135,11 +145,11 @@ struct pp_ring *pp_test_ring(struct kunit *test, unsigned int pages)
  *
  * Return: the slot; the caller owns the folio.
  */
-struct pp_slot pp_test_slot(struct kunit *test, struct pp_ring *ring,
-			    unsigned int order, size_t offset, size_t len, u64 pos)
+struct pp_slot pp_test_slot(struct kunit *test, unsigned int order, size_t offset,
+			    size_t len, u64 pos)
 {
 	struct pp_slot slot = {
-		.folio = pp_folio_alloc(&ring->cache, 1U << order),
+		.folio = pp_folio_alloc(1U << order),
 		.offset = offset,
 		.len = len,
 	};
@@ -162,7 +172,7 @@ struct pp_slot pp_test_slot(struct kunit *test, struct pp_ring *ring,
 void pp_test_push(struct kunit *test, struct pp_ring *ring, unsigned int order,
 		  size_t offset, size_t len, u64 pos)
 {
-	struct pp_slot slot = pp_test_slot(test, ring, order, offset, len, pos);
+	struct pp_slot slot = pp_test_slot(test, order, offset, len, pos);
 
 	mutex_lock(&ring->lock);
 	pp_ring_push(ring, &slot);
@@ -212,8 +222,6 @@ void pp_test_expect_ring(struct kunit *test, struct pp_ring *ring, u64 pos,
 	KUNIT_EXPECT_EQ(test, ring->used, used);
 	KUNIT_EXPECT_EQ(test, ring->held, held);
 	KUNIT_EXPECT_LE(test, ring->used + ring->reserved, ring->capacity);
-	KUNIT_EXPECT_LE(test, ring->cache.pages,
-			max(pp_ring_allowance(ring), pp_folio_max_pages()));
 	mutex_unlock(&ring->lock);
 }
 
@@ -567,27 +575,17 @@ struct file *pp_test_stream(struct kunit *test, struct pp_test_io *io)
 	return file;
 }
 
-static void pp_test_trim(void *cache)
-{
-	pp_cache_trim(cache, 0);
-}
-
 static const struct file_operations pp_test_device_fops = {};
 
 /**
  * pp_test_device() - Make what stands for an open /dev/privpipe.
  * @test: the test
  *
- * Return: a file that has what pp_device_cache() looks for.
+ * Return: the file.
  */
 struct file *pp_test_device(struct kunit *test)
 {
-	struct pp_cache *cache = kunit_kzalloc(test, sizeof(*cache), GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(test, cache);
-	pp_cache_init(cache);
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, pp_test_trim, cache), 0);
-	return pp_test_open(test, S_IFCHR, &pp_test_device_fops, cache);
+	return pp_test_open(test, S_IFCHR, &pp_test_device_fops, NULL);
 }
 
 /*
@@ -694,7 +692,7 @@ long pp_test_command(struct kunit *test, struct file *file, unsigned int cmd,
 
 static unsigned int pp_test_nth;
 
-static struct folio *pp_test_folio_alloc(struct pp_cache *cache, unsigned int pages)
+static struct folio *pp_test_folio_alloc(unsigned int pages)
 {
 	struct kunit *test = kunit_get_current_test();
 	struct folio *folio;
@@ -702,7 +700,7 @@ static struct folio *pp_test_folio_alloc(struct pp_cache *cache, unsigned int pa
 	if (pp_test_nth && !--pp_test_nth)
 		return NULL;
 	kunit_deactivate_static_stub(test, pp_folio_alloc);
-	folio = pp_folio_alloc(cache, pages);
+	folio = pp_folio_alloc(pages);
 	kunit_activate_static_stub(test, pp_folio_alloc, pp_test_folio_alloc);
 	return folio;
 }

@@ -44,8 +44,9 @@ void pp_test_expect_folio(struct kunit *test, struct folio *folio, size_t offset
 void *pp_test_pattern(struct kunit *test, u64 pos, size_t len);
 
 struct pp_ring *pp_test_ring(struct kunit *test, unsigned int pages);
-struct pp_slot pp_test_slot(struct kunit *test, struct pp_ring *ring,
-			    unsigned int order, size_t offset, size_t len, u64 pos);
+int pp_test_stay(struct kunit *test);
+struct pp_slot pp_test_slot(struct kunit *test, unsigned int order, size_t offset,
+			    size_t len, u64 pos);
 void pp_test_push(struct kunit *test, struct pp_ring *ring, unsigned int order,
 		  size_t offset, size_t len, u64 pos);
 void pp_test_consume(struct pp_ring *ring, size_t len);

@@ -138,7 +138,7 @@ static long pp_do_tee(struct pp_call *call)
 
 static long pp_do_sendfile(struct pp_call *call)
 {
-	return pp_sendfile(call->file, &call->arg.sendfile, call->nowait);
+	return pp_sendfile(&call->arg.sendfile, call->nowait);
 }
 
 static long pp_do_resize(struct pp_call *call)
@@ -155,7 +155,7 @@ static long pp_do_query(struct pp_call *call)
 		.size = call->arg.query.size,
 		.capacity = ring->capacity << PAGE_SHIFT,
 		.unread = pp_ring_bytes(ring),
-		.held = (u64)(ring->held + READ_ONCE(ring->cache.pages)) << PAGE_SHIFT,
+		.held = (u64)ring->held << PAGE_SHIFT,
 		.taken = ring->taken,
 		.copied = ring->copied,
 		.moved = ring->moved,
@@ -242,40 +242,13 @@ long pp_command(struct file *file, unsigned int cmd, void __user *uarg,
 	return ret;
 }
 
-/**
- * pp_device_cache() - The recycled folios that a sendfile may use.
- * @file: /dev/privpipe or an end of a private pipe
- *
- * Return: the cache, alive as long as @file is.
- */
-struct pp_cache *pp_device_cache(struct file *file)
-{
-	struct pp_ring *ring = pp_ring_of(file);
-
-	return ring ? &ring->cache : file->private_data;
-}
-
 static int pp_device_open(struct inode *inode, struct file *file)
 {
-	struct pp_cache *cache = kmalloc(sizeof(*cache), GFP_KERNEL_ACCOUNT);
-	int ret;
-
-	if (!cache)
-		return -ENOMEM;
-	ret = pp_fs_get();
-	if (ret) {
-		kfree(cache);
-		return ret;
-	}
-	pp_cache_init(cache);
-	file->private_data = cache;
-	return 0;
+	return pp_fs_get();
 }
 
 static int pp_device_release(struct inode *inode, struct file *file)
 {
-	pp_cache_trim(file->private_data, 0);
-	kfree(file->private_data);
 	pp_fs_put();
 	return 0;
 }
@@ -304,7 +277,20 @@ static struct miscdevice pp_device = {
 	.mode	= 0666,
 };
 
-module_misc_device(pp_device);
+static int __init pp_init(void)
+{
+	pp_caches_init();
+	return misc_register(&pp_device);
+}
+
+static void __exit pp_exit(void)
+{
+	misc_deregister(&pp_device);
+	pp_caches_drop();
+}
+
+module_init(pp_init);
+module_exit(pp_exit);
 
 MODULE_DESCRIPTION("Pipes that own their pages");
 MODULE_LICENSE("GPL");

@@ -11,7 +11,6 @@ struct io_uring_cmd;
 
 long pp_command(struct file *file, unsigned int cmd, void __user *uarg,
 		bool nowait);
-struct pp_cache *pp_device_cache(struct file *file);
 
 int pp_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags);
 

@@ -101,7 +101,7 @@ ssize_t pp_ring_fill_user(struct pp_ring *ring, struct iov_iter *from,
 
 		if (flags & PP_SLOT_PACKET)
 			pages = 1;
-		slot.folio = pp_folio_alloc(&ring->cache, pages);
+		slot.folio = pp_folio_alloc(pages);
 		if (!slot.folio)
 			return done ?: -ENOMEM;
 
@@ -113,8 +113,7 @@ ssize_t pp_ring_fill_user(struct pp_ring *ring, struct iov_iter *from,
 		if (slot.len)
 			pp_ring_push_fitting(ring, slot);
 		else
-			pp_folio_free(&ring->cache, slot.folio,
-				      pp_ring_allowance(ring));
+			pp_folio_free(slot.folio);
 		done += slot.len;
 		ring->copied += slot.len;
 		len -= slot.len;

@@ -7,6 +7,7 @@
  */
 #include <kunit/static_stub.h>
 #include <linux/highmem.h>
+#include <linux/memcontrol.h>
 #include <linux/moduleparam.h>
 #include <linux/sched.h>
 
@@ -22,48 +23,74 @@ bool pp_debug = IS_ENABLED(CONFIG_PRIVPIPE_DEBUG);
 module_param_named(debug, pp_debug, bool, 0644);
 MODULE_PARM_DESC(debug, "check every folio that enters or leaves a pipe");
 
-/**
- * pp_cache_init() - Make an empty cache.
- * @cache: the cache
- */
-void pp_cache_init(struct pp_cache *cache)
-{
-	memset(cache, 0, sizeof(*cache));
-	spin_lock_init(&cache->lock);
-	INIT_LIST_HEAD(&cache->folios);
-}
-
-/* Remove a folio; the caller holds the lock and gets the cache's reference. */
-static void pp_cache_remove(struct pp_cache *cache, struct folio *folio)
-{
-	list_del(&folio->lru);
-	WRITE_ONCE(cache->nr, cache->nr - 1);
-	WRITE_ONCE(cache->pages, cache->pages - folio_nr_pages(folio));
-}
+DEFINE_PER_CPU(struct pp_cache, pp_caches[PP_MAX_ORDER + 1]);
 
 /**
- * pp_cache_trim() - Give memory back.
- * @cache: the cache
- * @allowance: how many pages it may keep
+ * pp_caches_init() - Make the caches.
  */
-void pp_cache_trim(struct pp_cache *cache, unsigned int allowance)
+void pp_caches_init(void)
 {
-	/* Unlocked: a stale value only makes the next call do the work. */
-	while (READ_ONCE(cache->pages) > allowance) {
-		struct folio *folio = NULL;
+	unsigned int cpu, order;
 
-		spin_lock(&cache->lock);
-		if (cache->pages > allowance) {
-			folio = list_last_entry(&cache->folios, struct folio, lru);
-			pp_cache_remove(cache, folio);
+	for_each_possible_cpu(cpu) {
+		for (order = 0; order <= PP_MAX_ORDER; order++) {
+			struct pp_cache *cache = per_cpu_ptr(&pp_caches[order], cpu);
+
+			spin_lock_init(&cache->lock);
+			INIT_LIST_HEAD(&cache->folios);
 		}
-		spin_unlock(&cache->lock);
-		if (folio)
-			folio_put(folio);
 	}
 }
 
-static struct folio *pp_cache_get(struct pp_cache *cache, unsigned int order)
+/* Remove a folio; the caller holds the lock and gets the cache's reference. */
+static struct folio *pp_cache_remove(struct pp_cache *cache, struct folio *folio)
+{
+	list_del(&folio->lru);
+	WRITE_ONCE(cache->nr, cache->nr - 1);
+	return folio;
+}
+
+/**
+ * pp_caches_drop() - Give the memory back; nobody uses it any more.
+ */
+void pp_caches_drop(void)
+{
+	struct folio *folio, *next;
+	unsigned int cpu, order;
+
+	for_each_possible_cpu(cpu) {
+		for (order = 0; order <= PP_MAX_ORDER; order++) {
+			struct pp_cache *cache = per_cpu_ptr(&pp_caches[order], cpu);
+
+			list_for_each_entry_safe(folio, next, &cache->folios, lru)
+				folio_put(pp_cache_remove(cache, folio));
+		}
+	}
+}
+
+/*
+ * Whether a folio is charged to the memory cgroup to which one that the current
+ * task allocates would be.
+ */
+static bool pp_folio_fits_cgroup(struct folio *folio)
+{
+#ifdef CONFIG_MEMCG
+	struct mem_cgroup *memcg;
+
+	if (!memcg_kmem_online())
+		return true;
+	guard(rcu)();
+	memcg = mem_cgroup_from_task(current);
+	/* What is the root's is not charged. */
+	if (!parent_mem_cgroup(memcg))
+		memcg = NULL;
+	return folio_memcg(folio) == memcg;
+#else
+	return true;
+#endif
+}
+
+static struct folio *pp_cache_get(struct pp_cache *cache)
 {
 	struct folio *folio, *found = NULL;
 
@@ -73,9 +100,8 @@ static struct folio *pp_cache_get(struct pp_cache *cache, unsigned int order)
 	spin_lock(&cache->lock);
 	/* The last one in is the one that is still in the CPU's cache. */
 	list_for_each_entry(folio, &cache->folios, lru) {
-		if (folio_order(folio) == order && folio_ref_count(folio) == 1) {
-			pp_cache_remove(cache, folio);
-			found = folio;
+		if (folio_ref_count(folio) == 1 && pp_folio_fits_cgroup(folio)) {
+			found = pp_cache_remove(cache, folio);
 			break;
 		}
 	}
@@ -83,34 +109,15 @@ static struct folio *pp_cache_get(struct pp_cache *cache, unsigned int order)
 	return found;
 }
 
-/**
- * pp_folio_alloc() - Get a private folio.
- * @cache: where to look first
- * @pages: how many pages can be used, at least 1
- *
- * The folio has at most @pages pages, and as many of them as a power of two
- * and the memory allow.  Its content is undefined.  It is charged to the memory
- * cgroup of the current task.
- *
- * Context: may sleep.
- * Return: a folio with one reference, the caller's, or NULL.
+/*
+ * Allocate, in smaller folios if need be: they do as well, so do not reclaim for
+ * large ones.
  */
-struct folio *pp_folio_alloc(struct pp_cache *cache, unsigned int pages)
+static struct folio *pp_folio_new(unsigned int order)
 {
-	unsigned int order = ilog2(min(pages, pp_folio_max_pages()));
 	struct folio *folio;
 
-	KUNIT_STATIC_STUB_REDIRECT(pp_folio_alloc, cache, pages);
-
-	folio = pp_cache_get(cache, order);
-	if (folio) {
-		pp_count(PP_folios_recycled, 1);
-		return folio;
-	}
-
-	pp_count(PP_folios_allocated, 1);
 	for (; order; order--) {
-		/* Smaller folios do as well, so do not reclaim for large ones. */
 		folio = folio_alloc((GFP_KERNEL_ACCOUNT & ~__GFP_DIRECT_RECLAIM) |
 				    __GFP_NOWARN, order);
 		if (folio)
@@ -121,50 +128,66 @@ struct folio *pp_folio_alloc(struct pp_cache *cache, unsigned int pages)
 }
 
 /**
- * pp_folio_free() - Be done with a folio from pp_folio_alloc().
- * @cache: where to keep it for the next one
- * @folio: the folio; the caller's reference is consumed
- * @allowance: how many pages @cache may keep, this folio included
+ * pp_folio_alloc() - Get a private folio.
+ * @pages: how many pages can be used, at least 1
  *
- * Others may still hold references, such as a socket that has yet to send it:
- * the folio is used again when they are gone.
+ * The folio has at most @pages pages, and as many of them as a power of two
+ * and the memory allow.  Its content is undefined.  It is charged to the memory
+ * cgroup of the current task.
+ *
+ * Context: may sleep.
+ * Return: a folio with one reference, the caller's, or NULL.
  */
-void pp_folio_free(struct pp_cache *cache, struct folio *folio,
-		   unsigned int allowance)
+struct folio *pp_folio_alloc(unsigned int pages)
 {
-	unsigned int pages = folio_nr_pages(folio);
+	unsigned int order = ilog2(min(pages, pp_folio_max_pages()));
+	unsigned int cpu = raw_smp_processor_id();
+	struct folio *folio;
+
+	KUNIT_STATIC_STUB_REDIRECT(pp_folio_alloc, pages);
+
+	folio = pp_cache_get(per_cpu_ptr(&pp_caches[order], cpu));
+	if (folio) {
+		pp_count(PP_folios_recycled, 1);
+		return folio;
+	}
+
+	pp_count(PP_folios_allocated, 1);
+	folio = pp_folio_new(order);
+	if (folio)
+		folio->private = (void *)(unsigned long)cpu;
+	return folio;
+}
+
+/**
+ * pp_folio_free() - Be done with a folio from pp_folio_alloc().
+ * @folio: the folio; the caller's reference is consumed
+ *
+ * It will be used again by the CPU that allocated it, whose pipe is most likely
+ * to be filled again: who empties a pipe may run on another one.  Others may
+ * still hold references, such as a socket that has yet to send it; it waits
+ * until they are gone.
+ */
+void pp_folio_free(struct folio *folio)
+{
+	unsigned int cpu = (unsigned long)folio->private;
+	struct pp_cache *cache = per_cpu_ptr(&pp_caches[folio_order(folio)], cpu);
 
 	spin_lock(&cache->lock);
-	if (cache->nr < PP_CACHE_FOLIOS && cache->pages + pages <= allowance) {
-		list_add(&folio->lru, &cache->folios);
-		WRITE_ONCE(cache->nr, cache->nr + 1);
-		WRITE_ONCE(cache->pages, cache->pages + pages);
-		folio = NULL;
-	}
+	list_add(&folio->lru, &cache->folios);
+	WRITE_ONCE(cache->nr, cache->nr + 1);
+	/* What was not used for longest is the coldest, or still in use. */
+	folio = NULL;
+	if (cache->nr > PP_CACHE_FOLIOS)
+		folio = pp_cache_remove(cache, list_last_entry(&cache->folios,
+							       struct folio, lru));
 	spin_unlock(&cache->lock);
 	if (folio)
 		folio_put(folio);
 }
 
 /**
- * pp_cache_pass() - Let a recycled folio of one cache be used from another one.
- * @from: where to look
- * @to: where it goes
- * @order: how large it shall be
- * @allowance: how many pages @to may keep, this folio included
- */
-void pp_cache_pass(struct pp_cache *from, struct pp_cache *to, unsigned int order,
-		   unsigned int allowance)
-{
-	struct folio *folio = pp_cache_get(from, order);
-
-	if (folio)
-		pp_folio_free(to, folio, allowance);
-}
-
-/**
  * pp_stage_alloc() - Add empty folios to a stage.
- * @cache: where to look for folios first
  * @stage: the stage; the slots added have their lengths set as if filled
  * @offset: where in the first page the bytes shall begin, less than PAGE_SIZE
  * @len: how many bytes there will be, not 0
@@ -175,8 +198,7 @@ void pp_cache_pass(struct pp_cache *from, struct pp_cache *to, unsigned int orde
  * Context: may sleep.
  * Return: 0, or -ENOMEM when nothing was added.
  */
-int pp_stage_alloc(struct pp_cache *cache, struct pp_stage *stage,
-		   size_t offset, size_t len)
+int pp_stage_alloc(struct pp_stage *stage, size_t offset, size_t len)
 {
 	unsigned int first = stage->nr;
 
@@ -184,7 +206,7 @@ int pp_stage_alloc(struct pp_cache *cache, struct pp_stage *stage,
 		unsigned int pages = min_t(size_t, 1U << PP_MAX_ORDER,
 					   DIV_ROUND_UP(offset + len, PAGE_SIZE));
 		struct pp_slot *slot = &stage->slots[stage->nr];
-		struct folio *folio = pp_folio_alloc(cache, pages);
+		struct folio *folio = pp_folio_alloc(pages);
 
 		if (!folio)
 			return stage->nr == first ? -ENOMEM : 0;
@@ -217,11 +239,10 @@ size_t pp_stage_bytes(const struct pp_stage *stage)
 
 /**
  * pp_stage_cut() - Keep the beginning of a stage, free the rest.
- * @cache: where the folios go that hold nothing of it
  * @stage: the stage
  * @len: how many bytes to keep, 0 for none
  */
-void pp_stage_cut(struct pp_cache *cache, struct pp_stage *stage, size_t len)
+void pp_stage_cut(struct pp_stage *stage, size_t len)
 {
 	unsigned int i, nr = 0;
 
@@ -235,8 +256,7 @@ void pp_stage_cut(struct pp_cache *cache, struct pp_stage *stage, size_t len)
 		} else if (slot->flags & PP_SLOT_FOREIGN) {
 			folio_put(slot->folio);
 		} else {
-			/* Never filled: keep one for the next call. */
-			pp_folio_free(cache, slot->folio, pp_folio_max_pages());
+			pp_folio_free(slot->folio);
 		}
 	}
 	stage->nr = nr;

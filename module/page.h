@@ -5,6 +5,7 @@
 #include <linux/bvec.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/percpu.h>
 #include <linux/spinlock.h>
 
 /* No folio larger than this enters a pipe: struct pp_slot counts in 24 bits. */
@@ -17,7 +18,6 @@
  * struct pp_cache - private folios that were used and will be used again
  * @lock: protects the rest; taken with nothing else inside
  * @nr: how many there are
- * @pages: how many pages they have together
  * @folios: linked by their lru, the latest first, each with the cache's
  *	reference; one that went to a socket has the socket's references too,
  *	until the peer has it
@@ -25,9 +25,11 @@
 struct pp_cache {
 	spinlock_t lock;	/* see above */
 	unsigned int nr;
-	unsigned int pages;
 	struct list_head folios;
 };
+
+/* By the order of the folios; each returns to the CPU that allocated it. */
+DECLARE_PER_CPU(struct pp_cache, pp_caches[PP_MAX_ORDER + 1]);
 
 #define PP_SLOT_MERGE	0x01	/* a write may add to the last page */
 #define PP_SLOT_PACKET	0x02	/* one read takes it all */
@@ -89,17 +91,13 @@ static inline unsigned int pp_folio_max_pages(void)
 	return 1U << min_t(unsigned int, READ_ONCE(pp_folio_order), PP_MAX_ORDER);
 }
 
-void pp_cache_init(struct pp_cache *cache);
-void pp_cache_trim(struct pp_cache *cache, unsigned int allowance);
-struct folio *pp_folio_alloc(struct pp_cache *cache, unsigned int pages);
-void pp_folio_free(struct pp_cache *cache, struct folio *folio,
-		   unsigned int allowance);
-void pp_cache_pass(struct pp_cache *from, struct pp_cache *to, unsigned int order,
-		   unsigned int allowance);
+void pp_caches_init(void);
+void pp_caches_drop(void);
+struct folio *pp_folio_alloc(unsigned int pages);
+void pp_folio_free(struct folio *folio);
 
-int pp_stage_alloc(struct pp_cache *cache, struct pp_stage *stage,
-		   size_t offset, size_t len);
-void pp_stage_cut(struct pp_cache *cache, struct pp_stage *stage, size_t len);
+int pp_stage_alloc(struct pp_stage *stage, size_t offset, size_t len);
+void pp_stage_cut(struct pp_stage *stage, size_t len);
 size_t pp_stage_bytes(const struct pp_stage *stage);
 void pp_copy_folio(struct folio *to, size_t to_offset, struct folio *from,
 		   size_t from_offset, size_t len);

@@ -149,7 +149,6 @@ struct pp_ring *pp_ring_create(unsigned int size)
 	mutex_init(&ring->lock);
 	init_waitqueue_head(&ring->rd_wait);
 	init_waitqueue_head(&ring->wr_wait);
-	pp_cache_init(&ring->cache);
 	ring->capacity = pages;
 	ring->user = get_uid(user);
 	return ring;
@@ -172,7 +171,6 @@ void pp_ring_destroy(struct pp_ring *ring)
 
 		folio_put(slot.folio);
 	}
-	pp_cache_trim(&ring->cache, 0);
 	pp_user_uncharge(ring->user, ring->capacity);
 	free_uid(ring->user);
 	kvfree(ring->slots);
@@ -236,7 +234,6 @@ long pp_ring_resize(struct pp_ring *ring, unsigned int size)
 	WRITE_ONCE(ring->tail, 0);
 	WRITE_ONCE(ring->head, nr);
 	WRITE_ONCE(ring->capacity, pages);
-	pp_cache_trim(&ring->cache, pp_ring_allowance(ring));
 	mutex_unlock(&ring->lock);
 	/* There may be more room now. */
 	pp_wake_one(&ring->wr_wait, EPOLLOUT | EPOLLWRNORM);
@@ -424,8 +421,6 @@ void pp_ring_push(struct pp_ring *ring, const struct pp_slot *slot)
 	WRITE_ONCE(ring->used, ring->used + pp_slot_pages(slot));
 	WRITE_ONCE(ring->held, ring->held + folio_nr_pages(slot->folio));
 	WRITE_ONCE(ring->head, ring->head + 1);
-	if (READ_ONCE(ring->cache.pages))
-		pp_cache_trim(&ring->cache, pp_ring_allowance(ring));
 }
 
 /* The slot at the tail leaves the ring; its folio is the caller's. */
@@ -478,7 +473,7 @@ void pp_ring_consume(struct pp_ring *ring, size_t len, unsigned int flags)
 		if (slot->flags & PP_SLOT_FOREIGN)
 			folio_put(folio);
 		else
-			pp_folio_free(&ring->cache, folio, pp_ring_allowance(ring));
+			pp_folio_free(folio);
 	}
 }
 
@@ -565,7 +560,7 @@ void pp_ring_push_fitting(struct pp_ring *ring, struct pp_slot slot)
 			.offset = offset_in_page(slot.offset),
 		};
 
-		piece.folio = pp_folio_alloc(&ring->cache, pp_slot_pages(&slot));
+		piece.folio = pp_folio_alloc(pp_slot_pages(&slot));
 		if (!piece.folio)
 			break;	/* rather too much memory than lost bytes */
 		piece.len = min_t(size_t, slot.len,
@@ -576,8 +571,7 @@ void pp_ring_push_fitting(struct pp_ring *ring, struct pp_slot slot)
 		slot.offset += piece.len;
 		slot.len -= piece.len;
 		if (!slot.len) {
-			pp_folio_free(&ring->cache, slot.folio,
-				      pp_ring_allowance(ring));
+			pp_folio_free(slot.folio);
 			return;
 		}
 	}

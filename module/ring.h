@@ -16,7 +16,7 @@
 
 /**
  * struct pp_ring - a private pipe
- * @lock: protects everything here but @cache, which has its own.  Held over
+ * @lock: protects everything here.  Held over
  *	copies from and to user space, never while another file is read or
  *	written: see @reserved and @draining.  Nests inside the mutex of an
  *	ordinary pipe; two rings are locked in the order of their addresses.
@@ -33,7 +33,6 @@
  * @draining: a consumer is writing the bytes at the tail to a file
  * @polled: poll() was called once, so wake on every write as pipes do for epoll
  * @slots: the ring
- * @cache: folios to use again
  * @fasync_readers: who wants SIGIO when bytes come
  * @fasync_writers: who wants SIGIO when room comes
  * @user: whose limit @capacity counts against
@@ -56,7 +55,6 @@ struct pp_ring {
 	bool draining;
 	bool polled;
 	struct pp_slot *slots;
-	struct pp_cache cache;
 	struct fasync_struct *fasync_readers;
 	struct fasync_struct *fasync_writers;
 	struct user_struct *user;
@@ -107,19 +105,6 @@ static inline bool pp_ring_writable(const struct pp_ring *ring)
 static inline struct pp_slot *pp_ring_tail(struct pp_ring *ring)
 {
 	return &ring->slots[ring->tail & (ring->capacity - 1)];
-}
-
-/*
- * How many pages the cache may keep: a full pipe keeps one large folio, or a
- * small pipe as much as it can hold.
- */
-static inline unsigned int pp_ring_allowance(const struct pp_ring *ring)
-{
-	unsigned int capacity = READ_ONCE(ring->capacity);
-	unsigned int most = capacity + min(capacity, pp_folio_max_pages());
-	unsigned int held = READ_ONCE(ring->held);
-
-	return most > held ? most - held : 0;
 }
 
 struct pp_ring *pp_ring_create(unsigned int capacity);

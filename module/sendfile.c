@@ -34,8 +34,6 @@
  * @pos: where in it, in bytes; what was sent lies before it
  * @out: where to
  * @out_pos: where in it, in bytes
- * @cache: folios to copy through
- * @allowance: how many pages @cache may keep
  * @cut: the target took less than it was given
  */
 struct pp_sending {
@@ -43,8 +41,6 @@ struct pp_sending {
 	loff_t pos;
 	struct file *out;
 	loff_t out_pos;
-	struct pp_cache *cache;
-	unsigned int allowance;
 	bool cut;
 };
 
@@ -92,12 +88,12 @@ static ssize_t pp_send_copy(struct pp_sending *s, size_t len)
 	unsigned int i;
 
 	stage.nr = 0;
-	ret = pp_stage_alloc(s->cache, &stage, 0, pp_read_hint(s->in, pos, piece));
+	ret = pp_stage_alloc(&stage, 0, pp_read_hint(s->in, pos, piece));
 	if (ret)
 		return ret;
 	got = pp_read_stage(s->in, &pos, &stage, 0);
 	ret = got;
-	pp_stage_cut(s->cache, &stage, max_t(ssize_t, got, 0));
+	pp_stage_cut(&stage, max_t(ssize_t, got, 0));
 	for (i = 0; i < stage.nr; i++)
 		bvec_set_folio(&bvec[i], stage.slots[i].folio, stage.slots[i].len,
 			       stage.slots[i].offset);
@@ -110,7 +106,7 @@ static ssize_t pp_send_copy(struct pp_sending *s, size_t len)
 			s->pos = pos;
 	}
 	for (i = 0; i < stage.nr; i++)
-		pp_folio_free(s->cache, stage.slots[i].folio, s->allowance);
+		pp_folio_free(stage.slots[i].folio);
 	return ret;
 }
 
@@ -275,23 +271,14 @@ static ssize_t pp_sendfile_files(struct pp_sending *s, struct fd in, struct fd o
 
 /**
  * pp_sendfile() - PRIVPIPE_SENDFILE.
- * @called_on: /dev/privpipe or an end of a private pipe, whose cache is used and
- *	keeps folios for the next call: a pipe's as many as it may, the device's
- *	PP_CACHE_FOLIOS until it is closed
  * @arg: the arguments
  * @nowait: don't wait; as the files might, don't even try
  *
  * Return: bytes, or an error as struct privpipe_sendfile says.
  */
-long pp_sendfile(struct file *called_on, struct privpipe_sendfile *arg,
-		 bool nowait)
+long pp_sendfile(struct privpipe_sendfile *arg, bool nowait)
 {
-	struct pp_ring *ring = pp_ring_of(called_on);
-	struct pp_sending s = {
-		.cache = pp_device_cache(called_on),
-		.allowance = ring ? pp_ring_allowance(ring) :
-			     PP_CACHE_FOLIOS * pp_folio_max_pages(),
-	};
+	struct pp_sending s = {};
 	ssize_t ret;
 
 	if (arg->flags & ~PRIVPIPE_F_DIRECT)

@@ -153,14 +153,14 @@ static ssize_t pp_copy_file(struct pp_ring *ring, struct file *in, loff_t *pos,
 		 * they might have been taken from: the room they need is the
 		 * same then.
 		 */
-		ret = pp_stage_alloc(&ring->cache, &stage,
+		ret = pp_stage_alloc(&stage,
 				     cached ? offset_in_page(*pos) : 0,
 				     pp_read_hint(in, *pos, len - done));
 		if (ret)
 			break;
 		asked = pp_stage_bytes(&stage);
 		ret = pp_read_stage(in, pos, &stage, flags);
-		pp_stage_cut(&ring->cache, &stage, max_t(ssize_t, ret, 0));
+		pp_stage_cut(&stage, max_t(ssize_t, ret, 0));
 		*published += pp_ring_publish(ring, &stage);
 		if (ret > 0)
 			done += ret;
@@ -454,7 +454,7 @@ static ssize_t pp_stock_fill(struct pipe_inode_info *pipe, struct pp_ring *ring,
 			part.len = min3(n, len, PAGE_SIZE - part.offset);
 			part.flags = slot->flags;
 			n = part.len;
-			part.folio = pp_folio_alloc(&ring->cache, 1);
+			part.folio = pp_folio_alloc(1);
 			if (!part.folio)
 				return done ?: -ENOMEM;
 			pp_copy_folio(part.folio, part.offset, slot->folio,
@@ -539,7 +539,7 @@ static int pp_stock_actor(struct pipe_inode_info *pipe, struct pipe_buffer *buf,
 		pp_count(PP_stock_taken, slot->len);
 		pp_count(PP_stock_taken_pages, 1);
 	} else {
-		slot->folio = pp_folio_alloc(&ring->cache, 1);
+		slot->folio = pp_folio_alloc(1);
 		if (!slot->folio) {
 			pp_ring_unreserve(ring, 1);
 			return -ENOMEM;
@@ -642,8 +642,7 @@ ssize_t pp_copy_slot(struct pp_ring *out, const struct pp_slot *slot, size_t len
 
 	len = min3(len, (size_t)slot->len,
 		   pp_ring_room(out) * PAGE_SIZE - copy.offset);
-	copy.folio = pp_folio_alloc(&out->cache,
-				    DIV_ROUND_UP(copy.offset + len, PAGE_SIZE));
+	copy.folio = pp_folio_alloc(DIV_ROUND_UP(copy.offset + len, PAGE_SIZE));
 	if (!copy.folio)
 		return -ENOMEM;
 	copy.len = min(len, folio_size(copy.folio) - copy.offset);
@@ -666,13 +665,6 @@ static ssize_t pp_move(struct pp_ring *in, struct pp_ring *out, size_t len)
 		    !(slot->flags & PP_SLOT_SHARED) && pp_ring_fits(out, slot)) {
 			struct pp_slot whole = pp_ring_pop(in);
 
-			/*
-			 * An empty folio goes the other way, or @in would have
-			 * to allocate all that @out frees.
-			 */
-			pp_cache_pass(&out->cache, &in->cache,
-				      folio_order(whole.folio),
-				      pp_ring_allowance(in));
 			pp_ring_push(out, &whole);
 			out->moved += n;
 			pp_count(PP_moved, n);

@@ -329,7 +329,7 @@ static int pp_copy_buffers(struct pp_taking *t, unsigned int from,
 		if (t->stage->nr == PP_STAGE_SLOTS)
 			pp_taking_publish(t);
 		s = t->stage->nr;
-		ret = pp_stage_alloc(&t->ring->cache, t->stage, offset, len);
+		ret = pp_stage_alloc(t->stage, offset, len);
 		if (ret)
 			return ret;
 		offset = 0;

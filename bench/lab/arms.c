@@ -60,7 +60,8 @@ static ssize_t lab_private_sendfile(struct lab *lab, unsigned int flags)
 
 	if (!IS_ENABLED(CONFIG_PRIVPIPE))
 		return -EOPNOTSUPP;
-	return pp_sendfile(fd_file(f), &arg, false);
+	/* It is called on a descriptor, but that is all about it. */
+	return fd_file(f) ? pp_sendfile(&arg, false) : -EBADF;
 }
 
 static ssize_t lab_private_vmsplice(struct lab *lab, unsigned int flags)

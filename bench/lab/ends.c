@@ -569,11 +569,15 @@ struct lab_counts lab_count(struct lab *lab)
 			counts.copied += ring->copied;
 		}
 		if (ring && lab->pipe == lab->private)
-			pages += ring->held + ring->cache.pages;
+			pages += ring->held;
 		else
 			pages += pipe_occupancy(stock->head, stock->tail) +
 				 !!stock->tmp_page;
 	}
+	/* This machine has one CPU, and on it nothing but the case. */
+	if (IS_ENABLED(CONFIG_PRIVPIPE) && lab->pipe == lab->private)
+		for (i = 0; i <= PP_MAX_ORDER; i++)
+			pages += raw_cpu_ptr(&pp_caches[i])->nr << i;
 	counts.held = (u64)pages << PAGE_SHIFT;
 	return counts;
 }
