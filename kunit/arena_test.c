@@ -123,6 +123,9 @@ static void arena_test_mappings_share(struct kunit *test)
 	pp_test_expect_user(test, whole, 0, 4 * PAGE_SIZE);
 }
 
+/* Two blocks and some pages. */
+#define ARENA_SIZE	(40 * PAGE_SIZE)
+
 static const struct gift_case {
 	const char *name;
 	size_t offset;
@@ -144,8 +147,19 @@ static const struct gift_case {
 	{ "two halves", PAGE_SIZE - 100, 200, 16, 200, 0 },
 	{ "more than there is room for", 0, 8 * PAGE_SIZE, 4, 4 * PAGE_SIZE,
 	  4 * PAGE_SIZE },
-	{ "past the end of the arena", 6 * PAGE_SIZE, 5 * PAGE_SIZE, 16, 2 * PAGE_SIZE,
+	{ "past the end of the arena", 38 * PAGE_SIZE, 5 * PAGE_SIZE, 16, 2 * PAGE_SIZE,
 	  2 * PAGE_SIZE },
+	{ "a block", 16 * PAGE_SIZE, SZ_64K, 16, SZ_64K, SZ_64K },
+	{ "all of it", 0, ARENA_SIZE, 64, ARENA_SIZE, ARENA_SIZE },
+	{ "parts of blocks", 15 * PAGE_SIZE, 2 * PAGE_SIZE, 16, 2 * PAGE_SIZE,
+	  2 * PAGE_SIZE },
+	{ "a block and a page", 0, 17 * PAGE_SIZE, 64, 17 * PAGE_SIZE, 17 * PAGE_SIZE },
+	{ "a page and a block", 15 * PAGE_SIZE, 17 * PAGE_SIZE, 64, 17 * PAGE_SIZE,
+	  17 * PAGE_SIZE },
+	{ "pages behind the blocks", 31 * PAGE_SIZE, 4 * PAGE_SIZE, 16, 4 * PAGE_SIZE,
+	  4 * PAGE_SIZE },
+	{ "a block where room is for a part", 0, SZ_64K, 4, 4 * PAGE_SIZE,
+	  4 * PAGE_SIZE },
 };
 
 KUNIT_ARRAY_PARAM_DESC(gift, gift_cases, name);
@@ -153,7 +167,7 @@ KUNIT_ARRAY_PARAM_DESC(gift, gift_cases, name);
 static void arena_test_gift(struct kunit *test)
 {
 	const struct gift_case *c = test->param_value;
-	char __user *memory = make_arena(test, 8 * PAGE_SIZE);
+	char __user *memory = make_arena(test, ARENA_SIZE);
 	size_t first = round_up(c->offset, PAGE_SIZE);
 	struct file *ends[2];
 
@@ -164,15 +178,51 @@ static void arena_test_gift(struct kunit *test)
 
 	/* What was given reads as zeros; the rest is as it was. */
 	if (!c->taken)
-		first = 8 * PAGE_SIZE;
+		first = ARENA_SIZE;
 	pp_test_expect_user(test, memory, 0, first);
 	if (c->taken) {
 		expect_zeros(test, memory + first, c->taken);
 		first += c->taken;
-		pp_test_expect_user(test, memory + first, first, 8 * PAGE_SIZE - first);
+		pp_test_expect_user(test, memory + first, first, ARENA_SIZE - first);
 	}
-	KUNIT_ASSERT_EQ(test, clear_user(memory, 8 * PAGE_SIZE), 0);
+	KUNIT_ASSERT_EQ(test, clear_user(memory, ARENA_SIZE), 0);
 	pp_test_expect_ring(test, ring_of(ends), c->offset, c->ret);
+}
+
+/* What remains of a block is as good as before. */
+static void arena_test_gift_page_by_page(struct kunit *test)
+{
+	char __user *memory = make_arena(test, SZ_64K);
+	struct file *ends[2];
+	unsigned int i;
+
+	pp_test_pipe(test, 16, 0, ends);
+	for (i = 0; i < 16; i++) {
+		KUNIT_EXPECT_EQ(test, gift(test, ends[1], memory + i * PAGE_SIZE,
+					   PAGE_SIZE), PAGE_SIZE);
+		expect_zeros(test, memory, i * PAGE_SIZE);
+		pp_test_expect_user(test, memory + (i + 1) * PAGE_SIZE,
+				    (i + 1) * PAGE_SIZE, SZ_64K - (i + 1) * PAGE_SIZE);
+	}
+	KUNIT_EXPECT_EQ(test, ring_of(ends)->taken, SZ_64K);
+	pp_test_expect_ring(test, ring_of(ends), 0, SZ_64K);
+}
+
+static void arena_test_gift_of_pinned_block(struct kunit *test)
+{
+	char __user *memory = make_arena(test, SZ_64K);
+	struct file *ends[2];
+	struct page *page;
+
+	pp_test_pipe(test, 16, 0, ends);
+	KUNIT_ASSERT_EQ(test, get_user_pages_fast((unsigned long)memory + PAGE_SIZE, 1,
+						  FOLL_WRITE, &page), 1);
+	KUNIT_EXPECT_EQ(test, gift(test, ends[1], memory, SZ_64K), SZ_64K);
+	KUNIT_EXPECT_EQ(test, ring_of(ends)->copied, SZ_64K);
+	pp_test_expect_user(test, memory, 0, SZ_64K);
+	memset(page_address(page), 0, PAGE_SIZE);
+	put_page(page);
+	pp_test_expect_ring(test, ring_of(ends), 0, SZ_64K);
 }
 
 /* Pages that are not there yet are as good as zeros. */
@@ -263,6 +313,8 @@ static struct kunit_case arena_test_cases[] = {
 	KUNIT_CASE_PARAM(arena_test_map, map_gen_params),
 	KUNIT_CASE(arena_test_mappings_share),
 	KUNIT_CASE_PARAM(arena_test_gift, gift_gen_params),
+	KUNIT_CASE(arena_test_gift_page_by_page),
+	KUNIT_CASE(arena_test_gift_of_pinned_block),
 	KUNIT_CASE(arena_test_gift_of_untouched_pages),
 	KUNIT_CASE(arena_test_gift_of_pinned_page),
 	KUNIT_CASE(arena_test_gift_is_gone_from_all_mappings),

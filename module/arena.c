@@ -17,21 +17,74 @@
 #include "file.h"
 #include "stats.h"
 
+/* How many pages are one folio, where an arena has room for all of it. */
+#define PP_BLOCK_PAGES	16UL
+
 /**
  * struct pp_arena - memory to map and to give away
  * @lock: held while a page is put in place and while one is taken back, so that
  *	nobody can map a page that is being taken.  Taken inside mmap_lock and
  *	inside a ring's lock.
- * @folios: the pages that exist, by their index
+ * @folios: the single pages that exist, by their index
+ * @blocks: the blocks that exist, by their index; there are no single pages then
  * @pages: how long it is
  * @user: whose limit @pages counts against
  */
 struct pp_arena {
 	struct mutex lock;	/* see above */
 	struct xarray folios;
+	struct xarray blocks;
 	unsigned long pages;
 	struct user_struct *user;
 };
+
+/* Add zeros, @pages of them in one folio. */
+static struct folio *pp_arena_add(struct xarray *folios, unsigned long index,
+				  unsigned int pages)
+{
+	struct folio *folio = pp_folio_alloc(pages);
+
+	if (!folio)
+		return NULL;
+	if (folio_nr_pages(folio) != pages ||
+	    xa_err(xa_store(folios, index, folio, GFP_KERNEL_ACCOUNT))) {
+		pp_folio_free(folio);
+		return NULL;
+	}
+	folio_zero_range(folio, 0, folio_size(folio));
+	return folio;
+}
+
+/* Find the folio of a page, or make it; the arena is locked. */
+static struct folio *pp_arena_folio(struct pp_arena *arena, pgoff_t index)
+{
+	unsigned long block = index / PP_BLOCK_PAGES;
+	unsigned long first = block * PP_BLOCK_PAGES;
+	unsigned long last = first + PP_BLOCK_PAGES - 1;
+	struct folio *folio;
+
+	folio = xa_load(&arena->blocks, block) ?: xa_load(&arena->folios, index);
+	if (!folio && last < arena->pages &&
+	    !xa_find(&arena->folios, &first, last, XA_PRESENT))
+		folio = pp_arena_add(&arena->blocks, block, PP_BLOCK_PAGES);
+	return folio ?: pp_arena_add(&arena->folios, index, 1);
+}
+
+/* Map what of a block is behind the address of a fault. */
+static vm_fault_t pp_arena_map(struct vm_fault *vmf, struct folio *folio)
+{
+	unsigned long first = vmf->pgoff % PP_BLOCK_PAGES;
+	unsigned long i, nr = min(PP_BLOCK_PAGES - first,
+				  (vmf->vma->vm_end - vmf->address) >> PAGE_SHIFT);
+	struct page *pages[PP_BLOCK_PAGES];
+	int ret;
+
+	for (i = 0; i < nr; i++)
+		pages[i] = folio_page(folio, first + i);
+	ret = vm_insert_pages(vmf->vma, vmf->address, pages, &nr);
+	/* Somebody else was here, or it goes on with what is mapped. */
+	return !ret || ret == -EBUSY ? VM_FAULT_NOPAGE : VM_FAULT_OOM;
+}
 
 static vm_fault_t pp_arena_fault(struct vm_fault *vmf)
 {
@@ -43,22 +96,15 @@ static vm_fault_t pp_arena_fault(struct vm_fault *vmf)
 		return VM_FAULT_SIGBUS;
 
 	mutex_lock(&arena->lock);
-	folio = xa_load(&arena->folios, vmf->pgoff);
-	if (!folio) {
-		folio = folio_alloc(GFP_KERNEL_ACCOUNT | __GFP_ZERO, 0);
-		if (!folio)
-			goto out_unlock;
-		if (xa_err(xa_store(&arena->folios, vmf->pgoff, folio,
-				    GFP_KERNEL_ACCOUNT))) {
-			folio_put(folio);
-			goto out_unlock;
-		}
+	folio = pp_arena_folio(arena, vmf->pgoff);
+	if (folio && folio_test_large(folio)) {
+		ret = pp_arena_map(vmf, folio);
+	} else if (folio) {
+		/* Until the core has mapped it, this keeps it from being taken. */
+		folio_get(folio);
+		vmf->page = folio_page(folio, 0);
+		ret = 0;
 	}
-	/* Until the core has mapped it, this reference keeps it from being taken. */
-	folio_get(folio);
-	vmf->page = folio_page(folio, 0);
-	ret = 0;
-out_unlock:
 	mutex_unlock(&arena->lock);
 	return ret;
 }
@@ -107,6 +153,7 @@ struct file *pp_arena_create(u64 length)
 		return ERR_PTR(-ENOMEM);
 	mutex_init(&arena->lock);
 	xa_init(&arena->folios);
+	xa_init(&arena->blocks);
 	arena->pages = DIV_ROUND_UP(length, PAGE_SIZE);
 	ret = pp_user_charge(user, arena->pages);
 	if (ret) {
@@ -128,31 +175,84 @@ void pp_arena_destroy(struct pp_arena *arena)
 	unsigned long index;
 
 	xa_for_each(&arena->folios, index, folio)
-		folio_put(folio);
+		pp_folio_free(folio);
+	xa_for_each(&arena->blocks, index, folio)
+		pp_folio_free(folio);
 	xa_destroy(&arena->folios);
+	xa_destroy(&arena->blocks);
 	pp_user_uncharge(arena->user, arena->pages);
 	free_uid(arena->user);
 	kfree(arena);
 }
 
 /*
- * Take a page out, if it is there and nobody else uses it.  The page is mapped
- * nowhere when this is called; while the arena is locked nobody can map it.
+ * Replace a block of which a part is given away by single pages.  The mapping is
+ * to be that of all of it, while the arena is locked.
  */
-static struct folio *pp_arena_take(struct pp_arena *arena, pgoff_t index)
+static int pp_arena_split(struct pp_arena *arena, struct address_space *mapping,
+			  unsigned long block)
 {
-	struct folio *folio = xa_load(&arena->folios, index);
+	struct folio *folio = xa_load(&arena->blocks, block), *page;
+	pgoff_t first = block * PP_BLOCK_PAGES;
+	unsigned int i;
+
+	unmap_mapping_range(mapping, (loff_t)first << PAGE_SHIFT,
+			    PP_BLOCK_PAGES << PAGE_SHIFT, 1);
+	if (folio_ref_count(folio) != 1)
+		return -EBUSY;
+	for (i = 0; i < PP_BLOCK_PAGES; i++) {
+		page = pp_arena_add(&arena->folios, first + i, 1);
+		if (!page)
+			goto out_free;
+		pp_copy_folio(page, 0, folio, i * PAGE_SIZE, PAGE_SIZE);
+	}
+	xa_erase(&arena->blocks, block);
+	pp_folio_free(folio);
+	return 0;
+
+out_free:
+	while (i--)
+		pp_folio_free(xa_erase(&arena->folios, first + i));
+	return -ENOMEM;
+}
+
+/*
+ * Take a folio of at most @pages out, if it is there and nobody else uses it.  The
+ * pages are mapped nowhere when this is called; while the arena is locked nobody
+ * can map them.
+ */
+static struct folio *pp_arena_take(struct pp_arena *arena,
+				   struct address_space *mapping, pgoff_t index,
+				   unsigned long pages)
+{
+	unsigned long block = index / PP_BLOCK_PAGES;
+	struct xarray *folios = &arena->blocks;
+	struct folio *folio = xa_load(folios, block);
+
+	if (folio && (index % PP_BLOCK_PAGES || pages < PP_BLOCK_PAGES)) {
+		if (pp_arena_split(arena, mapping, block))
+			goto out_refused;
+		folio = NULL;
+	}
+	if (folio) {
+		index = block;
+	} else {
+		folios = &arena->folios;
+		folio = xa_load(folios, index);
+	}
 
 	if (!folio)
 		return NULL;
-	if (folio_ref_count(folio) != 1) {
-		pp_count(PP_refused_busy_pages, 1);
-		return NULL;
-	}
-	xa_erase(&arena->folios, index);
+	if (folio_ref_count(folio) != 1)
+		goto out_refused;
+	xa_erase(folios, index);
 	/* The core marks it dirty at a write fault; that means nothing here. */
 	folio_clear_dirty(folio);
 	return folio;
+
+out_refused:
+	pp_count(PP_refused_busy_pages, 1);
+	return NULL;
 }
 
 /* Move whole pages from @index on, until one can't be taken. */
@@ -160,20 +260,20 @@ static size_t pp_arena_move(struct pp_ring *ring, struct file *file,
 			    pgoff_t index, unsigned long pages)
 {
 	struct pp_arena *arena = file_inode(file)->i_private;
-	unsigned long i;
+	struct address_space *mapping = file->f_mapping;
+	unsigned long i = 0;
 
 	mutex_lock(&arena->lock);
-	unmap_mapping_range(file->f_mapping, (loff_t)index << PAGE_SHIFT,
+	unmap_mapping_range(mapping, (loff_t)index << PAGE_SHIFT,
 			    (loff_t)pages << PAGE_SHIFT, 1);
-	for (i = 0; i < pages; i++) {
-		struct pp_slot slot = {
-			.len = PAGE_SIZE,
-			.flags = PP_SLOT_FOREIGN,
-		};
+	while (i < pages) {
+		struct pp_slot slot = {};
 
-		slot.folio = pp_arena_take(arena, index + i);
+		slot.folio = pp_arena_take(arena, mapping, index + i, pages - i);
 		if (!slot.folio)
 			break;
+		slot.len = folio_size(slot.folio);
+		i += folio_nr_pages(slot.folio);
 		pp_ring_push(ring, &slot);
 	}
 	mutex_unlock(&arena->lock);

@@ -241,7 +241,7 @@ struct privpipe_tee {
 
 /**
  * struct privpipe_sendfile - ioctl(PRIVPIPE_SENDFILE), on /dev/privpipe or on a
- *	private pipe's end, whose recycled memory it uses
+ *	private pipe's end, which makes no difference
  * @size: sizeof(struct privpipe_sendfile)
  * @flags: 0 or PRIVPIPE_F_DIRECT
  * @fd_in: a seekable file to read from
@@ -293,8 +293,7 @@ struct privpipe_resize {
  * @size: sizeof(struct privpipe_query)
  * @capacity: returns the capacity in bytes (F_GETPIPE_SZ)
  * @unread: returns how many bytes are in the pipe (FIONREAD)
- * @held: returns how many bytes of memory its folios occupy, the recycled ones
- *	included
+ * @held: returns how many bytes of memory its folios occupy
  * @taken: returns how many bytes ever entered it in pages taken or gifted
  * @copied: returns how many bytes ever entered it by copying
  * @moved: returns how many bytes ever entered it in folios of other private
@@ -330,6 +329,10 @@ struct privpipe_query {
  * touches them first, and its length counts against the user's limit of pipe
  * pages.  It has a descriptor of its own because a mapping keeps its file open:
  * a mapped write end would keep the pipe's reader from seeing the end.
+ *
+ * Where it has room for them, its memory comes in aligned blocks of 64 KiB,
+ * which are cheapest to give away as a whole.  The rest of a block that was
+ * given away in part goes on as single pages; a pin on a part counts for all.
  *
  * Return: 0, or EINVAL (flags; @length is 0 or over 2 GiB), EPERM (over the
  * user's soft or hard limit), ENFILE, EMFILE.  mmap(2) of an arena: EINVAL
