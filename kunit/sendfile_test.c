@@ -65,6 +65,26 @@ static void sendfile_test_offset_advances(struct kunit *test)
 	pp_test_expect_read(test, out, 1000, 5000);
 }
 
+/* A read that is short doesn't end it: only the end of the file does. */
+static void sendfile_test_survives_short_reads(struct kunit *test)
+{
+	const size_t most[] = { 1, PAGE_SIZE - 1, PAGE_SIZE, SZ_64K - 1 };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(most); i++) {
+		size_t size = min(most[i] * 10 + 1, 200000);
+		struct file *in = pp_test_file(test, size);
+		struct file *out = pp_test_scratch_file(test);
+
+		pp_test_cut_reads(test, most[i]);
+		KUNIT_EXPECT_EQ(test, sendfile(test, in, out, (struct privpipe_sendfile) {
+					.count = SZ_1M }), size);
+		KUNIT_EXPECT_EQ(test, in->f_pos, size);
+		out->f_pos = 0;
+		pp_test_expect_read(test, out, 0, size);
+	}
+}
+
 static const struct device_case {
 	const char *name;
 	size_t most;
@@ -241,6 +261,7 @@ static void sendfile_test_recycles(struct kunit *test)
 static struct kunit_case sendfile_test_cases[] = {
 	KUNIT_CASE_PARAM(sendfile_test_to_file, send_gen_params),
 	KUNIT_CASE(sendfile_test_offset_advances),
+	KUNIT_CASE(sendfile_test_survives_short_reads),
 	KUNIT_CASE_PARAM(sendfile_test_to_device, device_gen_params),
 	KUNIT_CASE(sendfile_test_read_error),
 	KUNIT_CASE(sendfile_test_survives_lack_of_memory),

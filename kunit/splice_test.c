@@ -79,6 +79,47 @@ static void splice_test_fill_tells_read_error(struct kunit *test)
 	pp_test_expect_ring(test, ring, 0, 2 * PAGE_SIZE);
 }
 
+static const struct short_case {
+	const char *name;
+	loff_t pos;
+	size_t most;
+} short_cases[] = {
+	{ "a byte", 0, 1 },
+	{ "a byte at the end of a page", PAGE_SIZE - 1, 1 },
+	{ "all but a byte of a page", 0, PAGE_SIZE - 1 },
+	{ "a page", 0, PAGE_SIZE },
+	{ "a page off a boundary", 100, PAGE_SIZE },
+	{ "a page and a byte", 0, PAGE_SIZE + 1 },
+	{ "all but a byte of a folio", 0, SZ_64K - 1 },
+	{ "a folio and a byte", 77, SZ_64K + 1 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(short, short_cases, name);
+
+/* Of a read that is short, as of any, the pipe and the position have the same. */
+static void splice_test_fill_survives_short_reads(struct kunit *test)
+{
+	const struct short_case *c = test->param_value;
+	struct pp_ring *ring = pp_test_ring(test, 64);
+	struct file *file = pp_test_file(test, SZ_256K);
+	loff_t pos = c->pos;
+	int calls;
+
+	pp_test_cut_reads(test, c->most);
+	for (calls = 0; calls < 20 && pp_ring_room(ring) && pos < SZ_256K; calls++) {
+		loff_t before = pos;
+		ssize_t ret = pp_fill_file(ring, file, &pos, SZ_256K, 0,
+					   PRIVPIPE_POLICY_NEVER, true);
+
+		KUNIT_EXPECT_GT(test, ret, 0);
+		KUNIT_EXPECT_LE(test, ret, c->most);
+		KUNIT_EXPECT_EQ(test, pos - before, ret);
+		KUNIT_EXPECT_EQ(test, ring->reserved, 0);
+	}
+	KUNIT_EXPECT_GT(test, calls, 3);
+	pp_test_expect_ring(test, ring, c->pos, pos - c->pos);
+}
+
 /* Each allocation in turn fails: what was read so far is in the pipe. */
 static void splice_test_fill_survives_lack_of_memory(struct kunit *test)
 {
@@ -506,6 +547,7 @@ static void splice_test_ordinary_pipe_survives_lack_of_memory(struct kunit *test
 static struct kunit_case splice_test_cases[] = {
 	KUNIT_CASE_PARAM(splice_test_fills_from_file, fill_gen_params),
 	KUNIT_CASE(splice_test_fill_tells_read_error),
+	KUNIT_CASE_PARAM(splice_test_fill_survives_short_reads, short_gen_params),
 	KUNIT_CASE(splice_test_fill_survives_lack_of_memory),
 	KUNIT_CASE(splice_test_fills_from_device_once),
 	KUNIT_CASE(splice_test_fills_from_socket),

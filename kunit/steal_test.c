@@ -269,6 +269,44 @@ static void steal_test_refuses(struct kunit *test)
 	pp_test_expect_ring(test, ring, 0, 3 * PAGE_SIZE);
 }
 
+static unsigned long refused_pages;
+static unsigned int judged;
+
+static enum pp_counter judge_by_number(struct pp_taking *t, const struct pp_group *g)
+{
+	return refused_pages & BIT(judged++) ? PP_refused_busy_pages : PP_file_taken_pages;
+}
+
+/* Whichever of its pages are refused, the bytes of a file come in order. */
+static void steal_test_refuses_any_of_six(struct kunit *test)
+{
+	const loff_t size = 5 * PAGE_SIZE + 100;
+	pgoff_t i;
+
+	for (refused_pages = 0; refused_pages < BIT(6); refused_pages++) {
+		struct pp_ring *ring = pp_test_ring(test, 16);
+		struct file *file = pp_test_file(test, size);
+		loff_t pos = 0;
+		ssize_t ret;
+
+		for (i = 0; i < 6; i++)
+			pp_test_cache(test, file, i, 0);
+		judged = 0;
+		kunit_activate_static_stub(test, pp_judge, judge_by_number);
+		ret = take(ring, file, &pos, SZ_64K, PRIVPIPE_POLICY_ALWAYS);
+		kunit_deactivate_static_stub(test, pp_judge);
+
+		KUNIT_EXPECT_EQ_MSG(test, ret, size, "refused: %#lx", refused_pages);
+		KUNIT_EXPECT_EQ(test, pos, size);
+		KUNIT_EXPECT_EQ(test, ring->taken + ring->copied, size);
+		KUNIT_EXPECT_EQ(test, ring->used, 6);
+		KUNIT_EXPECT_EQ(test, ring->reserved, 0);
+		for (i = 0; i < 6; i++)
+			KUNIT_EXPECT_EQ(test, is_cached(file, i), !!(refused_pages & BIT(i)));
+		pp_test_expect_ring(test, ring, 0, size);
+	}
+}
+
 static void steal_test_auto_takes_cold_page(struct kunit *test)
 {
 	struct pp_ring *ring = pp_test_ring(test, 16);
@@ -577,6 +615,7 @@ static struct kunit_case steal_test_cases[] = {
 	KUNIT_CASE(steal_test_takes_end_of_file),
 	KUNIT_CASE(steal_test_takes_as_much_as_there_is_room),
 	KUNIT_CASE_PARAM(steal_test_refuses, refusal_gen_params),
+	KUNIT_CASE(steal_test_refuses_any_of_six),
 	KUNIT_CASE(steal_test_auto_takes_cold_page),
 	KUNIT_CASE(steal_test_auto_takes_page_once),
 	KUNIT_CASE(steal_test_refuses_mapped),

@@ -12,6 +12,7 @@
 #include <linux/swap.h>
 #include <linux/uaccess.h>
 
+#include "splice.h"
 #include "support.h"
 
 /*
@@ -714,4 +715,31 @@ void pp_test_fail_folio(struct kunit *test, unsigned int nth)
 {
 	pp_test_nth = nth;
 	kunit_activate_static_stub(test, pp_folio_alloc, pp_test_folio_alloc);
+}
+
+static size_t pp_test_most;
+
+static ssize_t pp_test_read_stage(struct file *in, loff_t *pos, struct pp_stage *stage,
+				  unsigned int flags)
+{
+	struct kunit *test = kunit_get_current_test();
+	ssize_t ret, cut;
+
+	kunit_deactivate_static_stub(test, pp_read_stage);
+	ret = pp_read_stage(in, pos, stage, flags);
+	kunit_activate_static_stub(test, pp_read_stage, pp_test_read_stage);
+	cut = max_t(ssize_t, ret - (ssize_t)pp_test_most, 0);
+	*pos -= cut;
+	return ret - cut;
+}
+
+/**
+ * pp_test_cut_reads() - Let every call of pp_read_stage() be short.
+ * @test: the test, in whose task it shall be
+ * @most: how many bytes it reads at the most
+ */
+void pp_test_cut_reads(struct kunit *test, size_t most)
+{
+	pp_test_most = most;
+	kunit_activate_static_stub(test, pp_read_stage, pp_test_read_stage);
 }

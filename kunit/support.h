@@ -99,5 +99,6 @@ long pp_test_command(struct kunit *test, struct file *file, unsigned int cmd,
 		     void *arg, size_t size);
 
 void pp_test_fail_folio(struct kunit *test, unsigned int nth);
+void pp_test_cut_reads(struct kunit *test, size_t most);
 
 #endif /* PRIVPIPE_KUNIT_SUPPORT_H */

@@ -2,6 +2,7 @@
 /*
  * splice: files, devices, sockets and pipes into a private pipe and out of it.
  */
+#include <kunit/static_stub.h>
 #include <linux/file.h>
 #include <linux/fsnotify.h>
 #include <linux/net.h>
@@ -114,6 +115,8 @@ ssize_t pp_read_stage(struct file *in, loff_t *pos, struct pp_stage *stage,
 	size_t len = 0;
 	unsigned int i;
 	ssize_t ret;
+
+	KUNIT_STATIC_STUB_REDIRECT(pp_read_stage, in, pos, stage, flags);
 
 	for (i = 0; i < stage->nr; i++) {
 		struct pp_slot *slot = &stage->slots[i];

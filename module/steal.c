@@ -7,6 +7,8 @@
  * scratch pipe that only we see; each folio in it is taken or copied, and what
  * is left is released before the call returns.
  */
+#include <kunit/static_stub.h>
+#include <kunit/visibility.h>
 #include <linux/hash.h>
 #include <linux/memcontrol.h>
 #include <linux/moduleparam.h>
@@ -243,10 +245,13 @@ static bool pp_folio_busy(struct pp_taking *t, const struct pp_group *g)
 }
 
 /* Under what to count a folio: why it can't be taken, or that it may be. */
-static enum pp_counter pp_judge(struct pp_taking *t, const struct pp_group *g)
+VISIBLE_IF_KUNIT
+enum pp_counter pp_judge(struct pp_taking *t, const struct pp_group *g)
 {
 	struct folio *folio = g->folio;
 	struct pipe_buffer *first = pp_scratch_buf(t, g->from);
+
+	KUNIT_STATIC_STUB_REDIRECT(pp_judge, t, g);
 
 	/* What a file without a page cache put into the pipe has no owner. */
 	if (folio->mapping != t->in->f_mapping)
