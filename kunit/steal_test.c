@@ -470,6 +470,7 @@ static void steal_test_loss_on_the_way_shows_in_this_call(struct kunit *test)
 	struct pp_ring *ring = pp_test_ring(test, 16);
 	struct file *file = pp_test_file(test, 4 * PAGE_SIZE);
 	const struct file_operations *fops = file->f_op;
+	/* checkpatch: CONST_STRUCT: a copy, in which one function is replaced */
 	struct file_operations losing = *fops;
 	loff_t pos = 0;
 
