@@ -135,6 +135,33 @@ static void page_test_cache_keeps_the_latest_folios(struct kunit *test)
 	folio_put(folios[0]);
 }
 
+static void page_test_cache_gives_back_what_nobody_needs(struct kunit *test)
+{
+	struct pp_cache *cache = raw_cpu_ptr(&pp_caches[2]);
+	struct folio *folios[3];
+	unsigned int i;
+
+	pp_caches_drop();
+	for (i = 0; i < 3; i++)
+		folios[i] = pp_folio_alloc(4);
+	folio_get(folios[0]);
+	for (i = 0; i < 3; i++)
+		pp_folio_free(folios[i]);
+	pp_caches_age(NULL);
+	KUNIT_EXPECT_EQ_MSG(test, cache->nr, 3, "all were needed a moment ago");
+
+	pp_folio_free(pp_folio_alloc(4));
+	pp_caches_age(NULL);
+	KUNIT_EXPECT_EQ(test, cache->nr, 1);
+	KUNIT_EXPECT_PTR_EQ(test, list_first_entry(&cache->folios, struct folio, lru),
+			    folios[2]);
+	KUNIT_EXPECT_EQ(test, folio_ref_count(folios[0]), 1);
+
+	pp_caches_age(NULL);
+	KUNIT_EXPECT_EQ(test, cache->nr, 0);
+	folio_put(folios[0]);
+}
+
 /*
  * Staging
  */
@@ -327,6 +354,7 @@ static struct kunit_case page_test_cases[] = {
 	KUNIT_CASE(page_test_recycles_nothing_of_another_cgroup),
 #endif
 	KUNIT_CASE(page_test_cache_keeps_the_latest_folios),
+	KUNIT_CASE(page_test_cache_gives_back_what_nobody_needs),
 	KUNIT_CASE_PARAM(page_test_stage_counts_pages_as_asked, stage_gen_params),
 	KUNIT_CASE(page_test_stage_holds_so_many_slots),
 	KUNIT_CASE(page_test_stage_keeps_what_it_has_without_memory),

@@ -10,6 +10,7 @@
 #include <linux/memcontrol.h>
 #include <linux/moduleparam.h>
 #include <linux/sched.h>
+#include <linux/workqueue.h>
 
 #include "page.h"
 #include "stats.h"
@@ -50,22 +51,55 @@ static struct folio *pp_cache_remove(struct pp_cache *cache, struct folio *folio
 	return folio;
 }
 
+static DECLARE_DELAYED_WORK(pp_caches_work, pp_caches_age);
+
 /**
- * pp_caches_drop() - Give the memory back; nobody uses it any more.
+ * pp_caches_age() - Give back the folios that nobody needed since the last time.
+ * @work: not used
+ *
+ * Runs every second while there are any: they are charged to memory cgroups, which may
+ * have better uses for them, or be waiting to go.
  */
-void pp_caches_drop(void)
+void pp_caches_age(struct work_struct *work)
 {
 	struct folio *folio, *next;
 	unsigned int cpu, order;
+	LIST_HEAD(unneeded);
+	bool more = false;
 
 	for_each_possible_cpu(cpu) {
 		for (order = 0; order <= PP_MAX_ORDER; order++) {
 			struct pp_cache *cache = per_cpu_ptr(&pp_caches[order], cpu);
 
-			list_for_each_entry_safe(folio, next, &cache->folios, lru)
-				folio_put(pp_cache_remove(cache, folio));
+			if (!READ_ONCE(cache->nr))
+				continue;
+			spin_lock(&cache->lock);
+			for (; cache->unneeded; cache->unneeded--) {
+				folio = list_last_entry(&cache->folios,
+							struct folio, lru);
+				list_add(&pp_cache_remove(cache, folio)->lru,
+					 &unneeded);
+			}
+			cache->unneeded = cache->nr;
+			more |= cache->nr;
+			spin_unlock(&cache->lock);
 		}
 	}
+	list_for_each_entry_safe(folio, next, &unneeded, lru)
+		folio_put(folio);
+	if (more)
+		schedule_delayed_work(&pp_caches_work, HZ);
+}
+
+/**
+ * pp_caches_drop() - Give the memory back; nobody uses it any more.
+ */
+void pp_caches_drop(void)
+{
+	/* After the first time nothing is needed. */
+	pp_caches_age(NULL);
+	pp_caches_age(NULL);
+	cancel_delayed_work_sync(&pp_caches_work);
 }
 
 /*
@@ -102,6 +136,7 @@ static struct folio *pp_cache_get(struct pp_cache *cache)
 	list_for_each_entry(folio, &cache->folios, lru) {
 		if (folio_ref_count(folio) == 1 && pp_folio_fits_cgroup(folio)) {
 			found = pp_cache_remove(cache, folio);
+			cache->unneeded = min(cache->unneeded, cache->nr);
 			break;
 		}
 	}
@@ -184,6 +219,8 @@ void pp_folio_free(struct folio *folio)
 	spin_unlock(&cache->lock);
 	if (folio)
 		folio_put(folio);
+	if (!delayed_work_pending(&pp_caches_work))
+		schedule_delayed_work(&pp_caches_work, HZ);
 }
 
 /**

@@ -18,6 +18,8 @@
  * struct pp_cache - private folios that were used and will be used again
  * @lock: protects the rest; taken with nothing else inside
  * @nr: how many there are
+ * @unneeded: how many of them, the last ones, nobody needed since pp_caches_age()
+ *	was here
  * @folios: linked by their lru, the latest first, each with the cache's
  *	reference; one that went to a socket has the socket's references too,
  *	until the peer has it
@@ -25,6 +27,7 @@
 struct pp_cache {
 	spinlock_t lock;	/* see above */
 	unsigned int nr;
+	unsigned int unneeded;
 	struct list_head folios;
 };
 
@@ -91,7 +94,10 @@ static inline unsigned int pp_folio_max_pages(void)
 	return 1U << min_t(unsigned int, READ_ONCE(pp_folio_order), PP_MAX_ORDER);
 }
 
+struct work_struct;
+
 void pp_caches_init(void);
+void pp_caches_age(struct work_struct *work);
 void pp_caches_drop(void);
 struct folio *pp_folio_alloc(unsigned int pages);
 void pp_folio_free(struct folio *folio);
