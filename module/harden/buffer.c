@@ -39,12 +39,13 @@ int pph_skb_splice_bits(struct sk_buff *skb, struct sock *sk,
 		return pph_no_readers();
 	while (len) {
 		unsigned int n = min_t(unsigned int, len, PAGE_SIZE);
+		size_t room = (size_t)pph_room(pipe) * PAGE_SIZE;
 		struct page *page;
 
 		ret = -EAGAIN;
-		if (!pph_room(pipe))
+		if (!room)
 			break;
-		page = pph_page_get(&supply, len);
+		page = pph_page_get(&supply, min(len, room));
 		ret = -ENOMEM;
 		if (!page)
 			break;

@@ -2,13 +2,15 @@
 /*
  * Pages for copies.
  *
- * Most kernels zero what they allocate, which takes as long as the copy.  So who
- * has much to put into a pipe gets the pages of a large folio one after the other,
- * and each CPU keeps the folios that it filled last.  Their pages are in pipes, or on
- * their way beyond, with a reference each; once only the pool's is left, nobody else
- * has the folio, and it is filled again, still hot in the CPU's cache.
+ * Most kernels zero what they allocate, which takes as long as the copy, and charging
+ * it to a memory cgroup takes nearly as long again.  So a call gets the pages of
+ * folios that are as large as what it has to put into the pipe, and each CPU keeps the
+ * folios that it filled last.  Their pages are in pipes, or on their way beyond, with a
+ * reference each; once only the pool's is left, nobody else has the folio, and it is
+ * filled again, still hot in the CPU's cache.
  */
 #include <linux/cleanup.h>
+#include <linux/log2.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/preempt.h>
@@ -16,15 +18,16 @@
 #include "harden.h"
 #include "pipe.h"
 
-#define PPH_FOLIO_ORDER 4
-#define PPH_POOL_FOLIOS 16	/* 1 MiB, as much as stays in a CPU's cache */
+#define PPH_MAX_ORDER	4
+#define PPH_POOL_FOLIOS	16	/* of 64 KiB: as much as stays in a CPU's cache */
 
+/* What a CPU keeps, by order. */
 struct pph_pool {
 	struct folio *folios[PPH_POOL_FOLIOS];
 	unsigned int oldest;
 };
 
-static DEFINE_PER_CPU(struct pph_pool, pph_pool);
+static DEFINE_PER_CPU(struct pph_pool, pph_pools[PPH_MAX_ORDER + 1]);
 
 /* A folio goes on being charged to the cgroup that it was allocated by. */
 static bool pph_charged_to_current(const struct folio *folio)
@@ -38,13 +41,13 @@ static bool pph_charged_to_current(const struct folio *folio)
 }
 
 /* A folio of the pool's that nobody else has, or NULL; the first ones are the hottest. */
-static struct folio *pph_pool_take(void)
+static struct folio *pph_pool_take(unsigned int order)
 {
 	struct pph_pool *pool;
 	unsigned int i;
 
 	guard(preempt)();
-	pool = this_cpu_ptr(&pph_pool);
+	pool = this_cpu_ptr(&pph_pools[order]);
 	for (i = 0; i < PPH_POOL_FOLIOS; i++) {
 		struct folio *folio = pool->folios[i];
 
@@ -59,6 +62,18 @@ static struct folio *pph_pool_take(void)
 	return NULL;
 }
 
+static struct folio *pph_folio_get(gfp_t gfp, unsigned int order)
+{
+	struct folio *folio = pph_pool_take(order);
+
+	if (folio || !order)
+		return folio ?: folio_alloc(gfp, 0);
+	/* A large one is nice to have, not worth reclaiming memory for. */
+	folio = folio_alloc((gfp & ~__GFP_DIRECT_RECLAIM) | __GFP_NORETRY |
+			    __GFP_NOWARN, order);
+	return folio ?: pph_folio_get(gfp, 0);
+}
+
 /**
  * pph_page_get() - A page to fill.
  * @supply: where from; zeroed but for the gfp at the beginning of a call
@@ -68,25 +83,20 @@ static struct folio *pph_pool_take(void)
  */
 struct page *pph_page_get(struct pph_supply *supply, size_t left)
 {
-	gfp_t gfp = supply->gfp | __GFP_ACCOUNT;
-
 	if (supply->folio && supply->used == folio_nr_pages(supply->folio))
 		pph_supply_end(supply);
-	/* A few pages would keep all of a folio from being used again. */
-	if (!supply->folio && left > (PAGE_SIZE << PPH_FOLIO_ORDER) / 2) {
-		supply->used = 0;
-		supply->folio = pph_pool_take();
-		/* It is nice to have, not worth reclaiming memory for. */
+	if (!supply->folio) {
+		/* Not larger: a page in a pipe keeps all of its folio. */
+		unsigned int order = ilog2(DIV_ROUND_UP(left, PAGE_SIZE));
+
+		supply->folio = pph_folio_get(supply->gfp | __GFP_ACCOUNT,
+					      min(order, PPH_MAX_ORDER));
 		if (!supply->folio)
-			supply->folio = folio_alloc((gfp & ~__GFP_DIRECT_RECLAIM) |
-						    __GFP_NORETRY | __GFP_NOWARN,
-						    PPH_FOLIO_ORDER);
-	}
-	if (!supply->folio)
-		return alloc_page(gfp);
-	/* All references at once. */
-	if (!supply->used)
+			return NULL;
+		supply->used = 0;
+		/* All references at once. */
 		folio_ref_add(supply->folio, folio_nr_pages(supply->folio));
+	}
 	return folio_page(supply->folio, supply->used++);
 }
 
@@ -107,7 +117,7 @@ void pph_supply_end(struct pph_supply *supply)
 	supply->folio = NULL;
 
 	guard(preempt)();
-	pool = this_cpu_ptr(&pph_pool);
+	pool = this_cpu_ptr(&pph_pools[folio_order(folio)]);
 	for (i = 0; i < PPH_POOL_FOLIOS && pool->folios[i]; i++)
 		;
 	if (i == PPH_POOL_FOLIOS)
@@ -124,14 +134,16 @@ void pph_supply_end(struct pph_supply *supply)
  */
 void pph_pool_drain(void)
 {
-	unsigned int i;
+	unsigned int order, i;
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		for (i = 0; i < PPH_POOL_FOLIOS; i++) {
-			struct folio *folio = per_cpu(pph_pool, cpu).folios[i];
+		for (order = 0; order <= PPH_MAX_ORDER; order++)
+			for (i = 0; i < PPH_POOL_FOLIOS; i++) {
+				struct pph_pool *pool =
+					per_cpu_ptr(&pph_pools[order], cpu);
 
-			if (folio)
-				folio_put(folio);
-		}
+				if (pool->folios[i])
+					folio_put(pool->folios[i]);
+			}
 }

@@ -21,9 +21,8 @@ static inline unsigned int pph_room(const struct pipe_inode_info *pipe)
 static inline void pph_push(struct pipe_inode_info *pipe, struct page *page,
 			    unsigned int offset, unsigned int len)
 {
-	/* What the page of a folio that is used again had is nobody's business. */
-	if (PageCompound(page))
-		zero_user_segments(page, 0, offset, offset + len, PAGE_SIZE);
+	/* What a page that is used again had is nobody's business. */
+	zero_user_segments(page, 0, offset, offset + len, PAGE_SIZE);
 	*pipe_head_buf(pipe) = (struct pipe_buffer) {
 		.page = page,
 		.offset = offset,

@@ -58,6 +58,17 @@ static int pph_wait_room(struct pipe_inode_info *pipe, unsigned int flags)
 	}
 }
 
+/*
+ * What does not fill a page may be a header that fuse.c has to mend, and that it does
+ * only where nobody else refers to the page, not even the pool.
+ */
+static struct page *pph_memory_page(struct pph_supply *supply, size_t left)
+{
+	if (left < PAGE_SIZE && !supply->folio)
+		return alloc_page(supply->gfp | __GFP_ACCOUNT);
+	return pph_page_get(supply, left);
+}
+
 static ssize_t pph_copy_memory(struct pipe_inode_info *pipe,
 			       struct iov_iter *from)
 {
@@ -65,7 +76,9 @@ static ssize_t pph_copy_memory(struct pipe_inode_info *pipe,
 	ssize_t ret = 0, done = 0;
 
 	while (iov_iter_count(from) && pph_room(pipe)) {
-		struct page *page = pph_page_get(&supply, iov_iter_count(from));
+		size_t room = (size_t)pph_room(pipe) * PAGE_SIZE;
+		struct page *page = pph_memory_page(&supply,
+						    min(iov_iter_count(from), room));
 		size_t n;
 
 		ret = -ENOMEM;
