@@ -265,7 +265,7 @@ static void __exit pph_exit(void)
 {
 	if (pph_auditing())
 		pph_audit_stop();
-	pph_pool_drain();
+	pph_pools_drain();
 	sysfs_remove_group(&THIS_MODULE->mkobj.kobj, &pph_stats_group);
 }
 

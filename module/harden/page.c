@@ -10,10 +10,12 @@
  * filled again, still hot in the CPU's cache.
  */
 #include <linux/cleanup.h>
+#include <linux/jiffies.h>
 #include <linux/log2.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/preempt.h>
+#include <linux/workqueue.h>
 
 #include "harden.h"
 #include "pipe.h"
@@ -21,13 +23,22 @@
 #define PPH_MAX_ORDER	4
 #define PPH_POOL_FOLIOS	16	/* of 64 KiB: as much as stays in a CPU's cache */
 
-/* What a CPU keeps, by order. */
+/* A folio goes in on the pool's own CPU; pph_pools_age() takes out on any. */
+struct pph_slot {
+	struct folio *folio;
+	unsigned long since;	/* in jiffies */
+};
+
+/* What a CPU keeps of one order. */
 struct pph_pool {
-	struct folio *folios[PPH_POOL_FOLIOS];
+	struct pph_slot slots[PPH_POOL_FOLIOS];
 	unsigned int oldest;
 };
 
 static DEFINE_PER_CPU(struct pph_pool, pph_pools[PPH_MAX_ORDER + 1]);
+
+static void pph_pools_age(struct work_struct *work);
+static DECLARE_DELAYED_WORK(pph_pools_work, pph_pools_age);
 
 /* A folio goes on being charged to the cgroup that it was allocated by. */
 static bool pph_charged_to_current(const struct folio *folio)
@@ -49,15 +60,15 @@ static struct folio *pph_pool_take(unsigned int order)
 	guard(preempt)();
 	pool = this_cpu_ptr(&pph_pools[order]);
 	for (i = 0; i < PPH_POOL_FOLIOS; i++) {
-		struct folio *folio = pool->folios[i];
+		struct pph_slot *slot = &pool->slots[i];
+		struct folio *folio = READ_ONCE(slot->folio);
 
 		if (!folio || folio_ref_count(folio) != 1 ||
 		    !pph_charged_to_current(folio))
 			continue;
-		/* Pairs with the release of the other references. */
-		smp_acquire__after_ctrl_dep();
-		pool->folios[i] = NULL;
-		return folio;
+		/* Also orders this after what others did before they let it go. */
+		if (try_cmpxchg(&slot->folio, &folio, NULL))
+			return folio;
 	}
 	return NULL;
 }
@@ -118,32 +129,56 @@ void pph_supply_end(struct pph_supply *supply)
 
 	guard(preempt)();
 	pool = this_cpu_ptr(&pph_pools[folio_order(folio)]);
-	for (i = 0; i < PPH_POOL_FOLIOS && pool->folios[i]; i++)
+	for (i = 0; i < PPH_POOL_FOLIOS && READ_ONCE(pool->slots[i].folio); i++)
 		;
 	if (i == PPH_POOL_FOLIOS)
 		i = pool->oldest++ % PPH_POOL_FOLIOS;
-	swap(pool->folios[i], folio);
+	WRITE_ONCE(pool->slots[i].since, jiffies);
+	folio = xchg(&pool->slots[i].folio, folio);
 	if (folio)
 		folio_put(folio);
+	if (!delayed_work_pending(&pph_pools_work))
+		schedule_delayed_work(&pph_pools_work, HZ);
 }
 
-/**
- * pph_pool_drain() - Free what the pool has.
- *
- * Nobody fills pipes any more.  Pages that are in pipes stay there.
- */
-void pph_pool_drain(void)
+/* Free what was not used since @then; tells whether there is more. */
+static bool pph_pools_drop(unsigned long then)
 {
 	unsigned int order, i;
+	bool more = false;
 	int cpu;
 
 	for_each_possible_cpu(cpu)
 		for (order = 0; order <= PPH_MAX_ORDER; order++)
 			for (i = 0; i < PPH_POOL_FOLIOS; i++) {
-				struct pph_pool *pool =
-					per_cpu_ptr(&pph_pools[order], cpu);
+				struct pph_slot *slot =
+					&per_cpu(pph_pools[order], cpu).slots[i];
+				struct folio *folio = READ_ONCE(slot->folio);
 
-				if (pool->folios[i])
-					folio_put(pool->folios[i]);
+				if (!folio)
+					continue;
+				if (time_after(READ_ONCE(slot->since), then))
+					more = true;
+				else if (try_cmpxchg(&slot->folio, &folio, NULL))
+					folio_put(folio);
 			}
+	return more;
+}
+
+/* What is not used is charged to cgroups that may have better uses for it. */
+static void pph_pools_age(struct work_struct *work)
+{
+	if (pph_pools_drop(jiffies - HZ))
+		schedule_delayed_work(&pph_pools_work, HZ);
+}
+
+/**
+ * pph_pools_drain() - Free what the pools have.
+ *
+ * Nobody fills pipes any more.  Pages that are in pipes stay there.
+ */
+void pph_pools_drain(void)
+{
+	cancel_delayed_work_sync(&pph_pools_work);
+	pph_pools_drop(jiffies);
 }
