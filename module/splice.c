@@ -109,7 +109,7 @@ ssize_t pp_read_stage(struct file *in, loff_t *pos, struct pp_stage *stage,
 		      unsigned int flags)
 {
 	struct socket *sock = sock_from_file(in);
-	struct bio_vec bvec[PP_STAGE_SLOTS];
+	struct bio_vec bvec[PP_STAGE_SLOTS] __uninitialized;
 	struct iov_iter to;
 	struct kiocb kiocb;
 	size_t len = 0;
@@ -148,7 +148,7 @@ static ssize_t pp_copy_file(struct pp_ring *ring, struct file *in, loff_t *pos,
 
 	*published = 0;
 	do {
-		struct pp_stage stage;
+		struct pp_stage stage __uninitialized;
 
 		stage.nr = 0;
 		/*
@@ -336,7 +336,7 @@ static ssize_t pp_drain_file(struct pp_ring *ring, struct file *out, loff_t *pos
 	ssize_t ret = 0, done = 0;
 
 	while (len) {
-		struct pp_drain drain;
+		struct pp_drain drain __uninitialized;
 		size_t chunk = len;
 
 		if (signal_pending(current)) {
