@@ -212,6 +212,7 @@ struct lab_counts lab_count(struct lab *lab);
 
 int lab_harden(bool on);
 bool lab_patch_memcpy(void);
+bool lab_patch_clear_page(void);
 int lab_run(struct lab *lab, struct lab_result *results);
 
 #endif /* PRIVPIPE_LAB_H */

@@ -142,6 +142,8 @@ static int __init lab_init(void)
 	debugfs_create_file("privpipe_lab", 0600, NULL, NULL, &lab_fops);
 	pr_info("lab: memcpy() %s\n", lab_patch_memcpy() ?
 		"by rep movsb, as on x86" : "as User-Mode Linux has it");
+	pr_info("lab: pages cleared %s\n", lab_patch_clear_page() ?
+		"by rep stosb, as on x86" : "as User-Mode Linux has it");
 	return 0;
 }
 late_initcall(lab_init);

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * On x86 the kernel patches itself at boot for the CPU it runs on; User-Mode
+ * Linux leaves that out, and then memcpy() moves 8 bytes at a time.  On a CPU
+ * with fast short "rep movsb" it is three times slower than in any other kernel,
+ * and copying would look dearer than it is.  It also clears pages by memset(),
+ * which is slower than clear_page() has it, and who allocates would look dear.
+ * Patch as x86 would.
+ */
+#include <linux/mm.h>
+#include <linux/string.h>
+#include <linux/unaligned.h>
+
+#include <asm/cpufeature.h>
+#include <os.h>
+
+#include "lab.h"
+
+#define LAB_JMP		0xeb	/* with a distance of one byte */
+#define LAB_JMP_SIZE	2
+#define LAB_FAR_JMP	0xe9	/* with a distance of four */
+#define LAB_FAR_JMP_SIZE 5
+#define LAB_NOP		0x90
+
+/* memset(), and for a page what clear_page() is on x86 */
+void *lab_memset(void *s, int c, size_t n);
+static void *lab_memset_orig __used;
+
+asm(".pushsection .text\n"
+    "lab_memset:\n"
+    "	cmpq	$4096, %rdx\n"
+    "	jne	1f\n"
+    "	movq	%rdi, %r9\n"
+    "	movb	%sil, %al\n"
+    "	movl	%edx, %ecx\n"
+    "	rep stosb\n"
+    "	movq	%r9, %rax\n"
+    "	ret\n"
+    "1:	jmp	*lab_memset_orig(%rip)\n"
+    ".popsection\n");
+
+static int lab_protect(void *from, bool write)
+{
+	void *page = (void *)round_down((unsigned long)from, PAGE_SIZE);
+
+	return os_protect_memory(page, 2 * PAGE_SIZE, 1, write, 1);
+}
+
+/**
+ * lab_patch_memcpy() - Apply the alternative of memcpy() for this CPU.
+ *
+ * Return: whether there was one to apply.
+ */
+bool lab_patch_memcpy(void)
+{
+	u8 *jmp = (u8 *)__memcpy;
+
+	/* What follows the jump to memcpy_orig is the copy by "rep movsb". */
+	if (!boot_cpu_has(X86_FEATURE_FSRM) || *jmp != LAB_JMP)
+		return false;
+	if (lab_protect(jmp, true))
+		return false;
+	memset(jmp, LAB_NOP, LAB_JMP_SIZE);
+	lab_protect(jmp, false);
+	return true;
+}
+
+/**
+ * lab_patch_clear_page() - Clear pages as x86 does on this CPU.
+ *
+ * Return: whether that differs from what User-Mode Linux does.
+ */
+bool lab_patch_clear_page(void)
+{
+	u8 *jmp = (u8 *)__memset;
+
+	if (!boot_cpu_has(X86_FEATURE_ERMS) || *jmp != LAB_JMP)
+		return false;
+	if (lab_protect(jmp, true))
+		return false;
+	/* What follows the jump to memset_orig is for other CPUs. */
+	lab_memset_orig = jmp + LAB_JMP_SIZE + (s8)jmp[1];
+	*jmp = LAB_FAR_JMP;
+	put_unaligned((u32)((u8 *)lab_memset - jmp - LAB_FAR_JMP_SIZE),
+		      (u32 *)(jmp + 1));
+	lab_protect(jmp, false);
+	return true;
+}
