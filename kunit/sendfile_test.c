@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* sendfile: files to anything, by one copy or, to sockets, by none. */
 
+#include <linux/swap.h>
+
 #include "sendfile.h"
 #include "support.h"
 
@@ -180,6 +182,20 @@ static void sendfile_test_to_socket(struct kunit *test)
 	pp_test_expect_read(test, sockets[1], 123, 100000 - 123);
 }
 
+/* Whether nobody but the page cache refers to a file's pages any more. */
+static void expect_unshared(struct kunit *test, struct file *file, pgoff_t index,
+			    pgoff_t end)
+{
+	lru_add_drain_all();
+	for (; index < end; index++) {
+		struct folio *folio = filemap_get_folio(file->f_mapping, index);
+
+		KUNIT_ASSERT_FALSE(test, IS_ERR(folio));
+		KUNIT_EXPECT_EQ(test, folio_ref_count(folio), folio_nr_pages(folio) + 1);
+		folio_put(folio);
+	}
+}
+
 /* A socket that is full takes a part, and the rest is not lost. */
 static void sendfile_test_to_full_socket(struct kunit *test)
 {
@@ -202,6 +218,23 @@ static void sendfile_test_to_full_socket(struct kunit *test)
 		pp_test_expect_read(test, sockets[1], done, ret);
 		done += ret;
 	}
+	expect_unshared(test, in, 0, SZ_4M / PAGE_SIZE);
+}
+
+/* Parts of a large folio and single pages beside it, cut where pages are not. */
+static void sendfile_test_direct_large_folio(struct kunit *test)
+{
+	struct file *in = pp_test_file(test, SZ_64K), *sockets[2];
+
+	pp_test_socket_pair(test, sockets);
+	pp_test_cache(test, in, 4, 2);
+	in->f_pos = 3 * PAGE_SIZE + 5;
+	KUNIT_EXPECT_EQ(test, sendfile(test, in, sockets[0], (struct privpipe_sendfile) {
+				.flags = PRIVPIPE_F_DIRECT, .count = 10000 }), 10000);
+	KUNIT_EXPECT_EQ(test, sendfile(test, in, sockets[0], (struct privpipe_sendfile) {
+				.flags = PRIVPIPE_F_DIRECT, .count = 20000 }), 20000);
+	pp_test_expect_read(test, sockets[1], 3 * PAGE_SIZE + 5, 30000);
+	expect_unshared(test, in, 3, 11);
 }
 
 static void sendfile_test_direct_read_error(struct kunit *test)
@@ -267,6 +300,7 @@ static struct kunit_case sendfile_test_cases[] = {
 	KUNIT_CASE(sendfile_test_survives_lack_of_memory),
 	KUNIT_CASE_PARAM(sendfile_test_to_socket, socket_gen_params),
 	KUNIT_CASE_PARAM(sendfile_test_to_full_socket, socket_gen_params),
+	KUNIT_CASE(sendfile_test_direct_large_folio),
 	KUNIT_CASE(sendfile_test_direct_read_error),
 	KUNIT_CASE(sendfile_test_direct_is_for_sockets),
 	KUNIT_CASE(sendfile_test_to_pipes),
