@@ -4,7 +4,6 @@
  */
 #include <linux/file.h>
 #include <linux/fsnotify.h>
-#include <linux/io.h>
 #include <linux/net.h>
 #include <linux/slab.h>
 #include <linux/splice.h>
@@ -45,9 +44,9 @@ struct pp_sending {
 	bool cut;
 };
 
-/* Send all of @len bytes, or as much as goes; @give as pp_send_bvec() has it. */
+/* Send all of @len bytes, or as much as goes. */
 static ssize_t pp_send_all(struct pp_sending *s, struct bio_vec *bvec,
-			   unsigned int nr, size_t len, bool more, bool give)
+			   unsigned int nr, size_t len, bool more)
 {
 	ssize_t ret = 0, done = 0;
 
@@ -56,8 +55,7 @@ static ssize_t pp_send_all(struct pp_sending *s, struct bio_vec *bvec,
 			ret = -ERESTARTSYS;
 			break;
 		}
-		ret = pp_send_bvec(s->out, &s->out_pos, bvec, nr, len - done, more,
-				   give);
+		ret = pp_send_bvec(s->out, &s->out_pos, bvec, nr, len - done, more);
 		if (ret <= 0)
 			break;
 		done += ret;
@@ -72,8 +70,6 @@ static ssize_t pp_send_all(struct pp_sending *s, struct bio_vec *bvec,
 			bvec->bv_len -= ret;
 		}
 	}
-	for (; give && nr; nr--)
-		put_page((bvec++)->bv_page);
 	s->pos += done;
 	s->cut = done < len;
 	return done ?: ret;
@@ -102,7 +98,7 @@ static ssize_t pp_send_copy(struct pp_sending *s, size_t len)
 		bvec_set_folio(&bvec[i], stage.slots[i].folio, stage.slots[i].len,
 			       stage.slots[i].offset);
 	if (got > 0) {
-		ret = pp_send_all(s, bvec, stage.nr, got, got < len, false);
+		ret = pp_send_all(s, bvec, stage.nr, got, got < len);
 		if (ret > 0)
 			pp_count(PP_sendfile_copied, ret);
 		/* How far that was is the file's to say: /dev/zero stays put. */
@@ -112,13 +108,6 @@ static ssize_t pp_send_copy(struct pp_sending *s, size_t len)
 	for (i = 0; i < stage.nr; i++)
 		pp_folio_free(stage.slots[i].folio);
 	return ret;
-}
-
-/* Whether a page lies behind others in their folio, so that they are sent as one. */
-static bool pp_continues(const struct bio_vec *bv, const struct pipe_buffer *buf)
-{
-	return page_folio(bv->bv_page) == page_folio(buf->page) &&
-	       bvec_phys(bv) + bv->bv_len == page_to_phys(buf->page) + buf->offset;
 }
 
 /* Send pages of the page cache as they are; 0 at the end of the file. */
@@ -138,26 +127,14 @@ static ssize_t pp_send_shared(struct pp_sending *s, struct pipe_inode_info *scra
 		ret = pipe_buf_confirm(scratch, buf);
 		if (ret)
 			break;
-		got += buf->len;
-		if (nr && pp_continues(&bvec[nr - 1], buf)) {
-			bvec[nr - 1].bv_len += buf->len;
-			continue;
-		}
-		/*
-		 * The reference to a page of the cache is a plain one, which can
-		 * move on to the socket.
-		 */
-		if (page_folio(buf->page)->mapping == s->in->f_mapping)
-			buf->ops = NULL;
-		else
-			get_page(buf->page);
 		bvec_set_page(&bvec[nr++], buf->page, buf->len, buf->offset);
+		got += buf->len;
 	}
 	/* A truncated page ends the file here. */
 	if (ret == -ENODATA)
 		ret = 0;
 	if (got) {
-		ret = pp_send_all(s, bvec, nr, got, got < len, true);
+		ret = pp_send_all(s, bvec, nr, got, got < len);
 		if (ret > 0)
 			pp_count(PP_socket_shared, ret);
 	}

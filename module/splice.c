@@ -228,11 +228,9 @@ ssize_t pp_fill_file(struct pp_ring *ring, struct file *in, loff_t *pos,
 /*
  * Put pages into a TCP packet as they are, so that what lies together in a folio
  * becomes one fragment.  MSG_SPLICE_PAGES would make one for each page, and every
- * fragment costs on its way.  With @give the last fragment of an element gets the
- * reference that came with it.
+ * fragment costs on its way.
  */
-static int pp_add_frags(struct sk_buff *skb, struct iov_iter *from, size_t len,
-			bool give)
+static int pp_fill_skb(struct sk_buff *skb, struct iov_iter *from, size_t len)
 {
 	while (len) {
 		const struct bio_vec *bv = from->bvec;
@@ -240,17 +238,13 @@ static int pp_add_frags(struct sk_buff *skb, struct iov_iter *from, size_t len,
 		size_t n = min_t(size_t, len, bv->bv_len - from->iov_offset);
 		int i = skb_shinfo(skb)->nr_frags;
 		bool joins = skb_can_coalesce(skb, i, bv->bv_page, offset);
-		bool given = give && n == bv->bv_len - from->iov_offset;
 
 		if (!joins && i == MAX_SKB_FRAGS)
 			return -EMSGSIZE;
 		if (joins) {
 			skb_frag_size_add(&skb_shinfo(skb)->frags[i - 1], n);
-			if (given)
-				put_page(bv->bv_page);
 		} else {
-			if (!given)
-				get_page(bv->bv_page);
+			get_page(bv->bv_page);
 			skb_fill_page_desc(skb, i, bv->bv_page, offset, n);
 		}
 		skb_len_add(skb, n);
@@ -258,16 +252,6 @@ static int pp_add_frags(struct sk_buff *skb, struct iov_iter *from, size_t len,
 		len -= n;
 	}
 	return 0;
-}
-
-static int pp_share_frags(struct sk_buff *skb, struct iov_iter *from, size_t len)
-{
-	return pp_add_frags(skb, from, len, false);
-}
-
-static int pp_give_frags(struct sk_buff *skb, struct iov_iter *from, size_t len)
-{
-	return pp_add_frags(skb, from, len, true);
 }
 
 /**
@@ -278,15 +262,13 @@ static int pp_give_frags(struct sk_buff *skb, struct iov_iter *from, size_t len)
  * @nr: length of @bvec
  * @len: how many bytes
  * @more: tell a socket that more is about to come
- * @give: @out is a socket, and each element of @bvec comes with a reference, which
- *	is consumed when the element's last byte was sent
  *
  * A socket refers to the pages until its peer has the bytes.
  *
  * Return: bytes, or an error.
  */
 ssize_t pp_send_bvec(struct file *out, loff_t *pos, struct bio_vec *bvec,
-		     unsigned int nr, size_t len, bool more, bool give)
+		     unsigned int nr, size_t len, bool more)
 {
 	struct socket *sock = sock_from_file(out);
 	static const struct ubuf_info_ops no_ops;
@@ -296,7 +278,6 @@ ssize_t pp_send_bvec(struct file *out, loff_t *pos, struct bio_vec *bvec,
 		.flags = SKBFL_SHARED_FRAG,
 	};
 	struct msghdr msg = {};
-	ssize_t ret, left;
 
 	iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, bvec, nr, len);
 	if (!sock)
@@ -314,18 +295,11 @@ ssize_t pp_send_bvec(struct file *out, loff_t *pos, struct bio_vec *bvec,
 		 */
 		msg.msg_flags |= MSG_ZEROCOPY;
 		msg.msg_ubuf = &uarg;
-		msg.sg_from_iter = give ? pp_give_frags : pp_share_frags;
-		return sock_sendmsg(sock, &msg);
+		msg.sg_from_iter = pp_fill_skb;
+	} else {
+		msg.msg_flags |= MSG_SPLICE_PAGES;
 	}
-
-	/* This takes references of its own. */
-	msg.msg_flags |= MSG_SPLICE_PAGES;
-	ret = sock_sendmsg(sock, &msg);
-	for (left = ret; give && left > 0 && left >= bvec->bv_len; bvec++) {
-		left -= bvec->bv_len;
-		put_page(bvec->bv_page);
-	}
-	return ret;
+	return sock_sendmsg(sock, &msg);
 }
 
 /* Splice from a private pipe to a file or socket. */
@@ -351,7 +325,7 @@ static ssize_t pp_drain_file(struct pp_ring *ring, struct file *out, loff_t *pos
 			break;
 		ret = pp_send_bvec(out, pos, drain.bvec, drain.nr, drain.bytes,
 				   flags & SPLICE_F_MORE ||
-				   (drain.more && len > drain.bytes), false);
+				   (drain.more && len > drain.bytes));
 		pp_ring_drain_end(ring, max_t(ssize_t, ret, 0),
 				  sock ? PP_SLOT_SHARED : 0);
 		if (ret <= 0)
