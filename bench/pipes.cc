@@ -261,7 +261,8 @@ void register_paths(std::string_view name)
 
 int main(int argc, char **argv)
 {
-	for (std::string_view name : backend_names()) {
+	// The tests' other backends are these system calls, too, on kernels of other kinds.
+	for (std::string_view name : {"stock", "module", "uring"}) {
 		try {
 			select_backend(name);
 			register_paths(name);
