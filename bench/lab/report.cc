@@ -314,7 +314,7 @@ void print_plot(std::ostream &out, const std::vector<Case> &cases)
 		{"sendfile-direct", "#7b3fa0"}, {"copy", "#c0392b"},         {"harden", "#d858a0"},
 		{"readwrite", "#e08e0b"},       {"series", "#111111"},       {"limit", "#888888"},
 	};
-	const double left = 640, width = 460, top = 64, row = 22;
+	const double left = 620, width = 500, top = 78, row = 34, apart = 3.4;
 	const auto x = [&](double r) {
 		return left + width * (std::log2(std::clamp(r, 1 / 16.0, 8.0)) + 4) / 7;
 	};
@@ -333,29 +333,38 @@ void print_plot(std::ostream &out, const std::vector<Case> &cases)
 			    at + 5, colour, at + 14, name);
 		at += 120;
 	}
-	for (double r = 1 / 16.0; r <= 8; r *= 2)
-		out << text("<line x1=\"%.1f\" y1=\"%.0f\" x2=\"%.1f\" y2=\"%.0f\" stroke=\"%s\"/>"
-			    "<text x=\"%.1f\" y=\"%.0f\" text-anchor=\"middle\">%g</text>\n",
-			    x(r), top - 8, x(r), bottom, r == 1 ? "black" : "#cccccc", x(r),
-			    bottom + 16, r);
-	double y = top + 6;
+	// Each case has a stripe, in which its arms lie one below the other.
+	for (size_t i = 0; i < cases.size(); i += 2)
+		out << text("<rect x=\"0\" y=\"%.0f\" width=\"100%%\" height=\"%.0f\" "
+			    "fill=\"#f4f4f4\"/>\n",
+			    top + row * i, row);
+	for (double r = 1 / 16.0; r <= 8; r *= 2) {
+		out << text("<line x1=\"%.1f\" y1=\"%.0f\" x2=\"%.1f\" y2=\"%.0f\" stroke=\"%s\"/>",
+			    x(r), top, x(r), bottom, r == 1 ? "black" : "#cccccc");
+		for (double y : {top - 8, bottom + 16})
+			out << text("<text x=\"%.1f\" y=\"%.0f\" "
+				    "text-anchor=\"middle\">%g</text>\n",
+				    x(r), y, r);
+	}
+	double middle = top + row / 2;
 	for (const Case &one : cases) {
 		std::string label = one.title;
 		for (size_t i; (i = label.find('>')) != std::string::npos;)
 			label.replace(i, 1, "&gt;");
-		out << text("<text x=\"10\" y=\"%.0f\" font-size=\"10\">", y + 4) << label
-		    << "</text>\n";
-		for (const auto &[name, colour] : arms) {
-			const Samples pairs = rates(one, name, "stock");
-			if (pairs.empty())
-				continue;
-			const Middle m(pairs);
-			out << text("<line x1=\"%.1f\" y1=\"%.0f\" x2=\"%.1f\" y2=\"%.0f\" "
-				    "stroke=\"%s\" stroke-width=\"2\"/>"
-				    "<circle cx=\"%.1f\" cy=\"%.0f\" r=\"4\" fill=\"%s\"/>\n",
+		out << text("<text x=\"10\" y=\"%.0f\">", middle + 4) << label << "</text>\n";
+		std::vector<std::pair<Middle, const char *>> points;
+		for (const auto &[name, colour] : arms)
+			if (const Samples pairs = rates(one, name, "stock"); !pairs.empty())
+				points.emplace_back(Middle(pairs), colour);
+		double y = middle - apart * (points.size() - 1.0) / 2;
+		for (const auto &[m, colour] : points) {
+			out << text("<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" "
+				    "stroke=\"%s\" stroke-width=\"1.5\"/>"
+				    "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"/>\n",
 				    x(m.low), y, x(m.high), y, colour, x(m.median), y, colour);
+			y += apart;
 		}
-		y += row;
+		middle += row;
 	}
 	out << "</svg>\n";
 }
