@@ -5,6 +5,9 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <unistd.h>
 
 using namespace std::chrono_literals;
@@ -15,6 +18,17 @@ std::atomic<bool> any_complaint;
 
 /* Long enough for an emulated machine with every check switched on. */
 constexpr auto patience = 60s;
+
+/* Where in the kernel the threads are that have not ended. */
+void print_stacks()
+{
+	for (const auto &task : std::filesystem::directory_iterator("/proc/self/task")) {
+		std::ifstream stack(task.path() / "stack");
+		std::string calls{std::istreambuf_iterator(stack), {}};
+
+		printf("thread %s:\n%s", task.path().filename().c_str(), calls.c_str());
+	}
+}
 
 } // namespace
 
@@ -69,6 +83,7 @@ void Round::finish()
 		interrupt_all();
 		std::this_thread::sleep_for(5ms);
 		if (std::chrono::steady_clock::now() > end) {
+			print_stacks();
 			printf("FAILED: a thread waits where no signal reaches it\n");
 			fflush(stdout);
 			_exit(EXIT_FAILURE);
