@@ -2,6 +2,7 @@
 /* What privpipe_harden.ko counts and tells in either mode. */
 #include "harden/control.hh"
 #include "harden/fuse.hh"
+#include "support/cgroup.hh"
 #include "support/child.hh"
 #include "support/files.hh"
 #include "support/kinds.hh"
@@ -162,5 +163,37 @@ TEST(Enforce, CopiesAndCountsOnEveryPath)
 		EXPECT_GE(counter(std::string(path.name) + "_calls"), 1u);
 		EXPECT_EQ(counter(std::string(path.name) + "_bytes") - before, path.bytes);
 	}
+	EXPECT_EQ(soften(), moved(0));
+}
+
+/* What is kept to be used again isn't kept for long from a cgroup that it is charged to. */
+TEST(Enforce, GivesMemoryBackThatItDoesNotUse)
+{
+	constexpr size_t most = 1 << 20;
+	Cgroup group;
+
+	ASSERT_EQ(harden(), moved(0));
+	EXPECT_EQ(in_child([&] {
+			  Fd file = open_seekable(Kind::tmpfs, std::string(most, 'x'));
+			  Fd null(open("/dev/null", O_WRONLY), "open /dev/null");
+			  Pipe pipe = make_stock_pipe();
+
+			  checked(fcntl(pipe.out(), F_SETPIPE_SZ, most), "make a pipe larger");
+			  group.enter();
+			  require(do_splice(file.get(), pipe.out(), most) == moved(most), "splice");
+
+			  const size_t full = group.current();
+
+			  require(full > most * 9 / 10, "the copies are not charged");
+			  require(do_splice(pipe.in(), null.get(), most) == moved(most), "empty");
+			  sleep(4);
+
+			  const size_t left = group.current();
+
+			  require(left + most * 3 / 4 < full, std::to_string(left) + " of " +
+								      std::to_string(full) +
+								      " bytes are still charged");
+		  }),
+		  "");
 	EXPECT_EQ(soften(), moved(0));
 }
