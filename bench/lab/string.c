@@ -27,17 +27,17 @@ void *lab_memset(void *s, int c, size_t n);
 static void *lab_memset_orig __used;
 
 asm(".pushsection .text\n"
-    "lab_memset:\n"
-    "	cmpq	$4096, %rdx\n"
-    "	jne	1f\n"
-    "	movq	%rdi, %r9\n"
-    "	movb	%sil, %al\n"
-    "	movl	%edx, %ecx\n"
-    "	rep stosb\n"
-    "	movq	%r9, %rax\n"
-    "	ret\n"
-    "1:	jmp	*lab_memset_orig(%rip)\n"
-    ".popsection\n");
+	"lab_memset:\n"
+	"	cmpq	$4096, %rdx\n"
+	"	jne	1f\n"
+	"	movq	%rdi, %r9\n"
+	"	movb	%sil, %al\n"
+	"	movl	%edx, %ecx\n"
+	"	rep stosb\n"
+	"	movq	%r9, %rax\n"
+	"	ret\n"
+	"1:	jmp	*lab_memset_orig(%rip)\n"
+	".popsection\n");
 
 static int lab_protect(void *from, bool write)
 {
