@@ -221,6 +221,7 @@ static void sendfile_test_to_full_socket(struct kunit *test)
 	expect_unshared(test, in, 0, SZ_4M / PAGE_SIZE);
 }
 
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE	/* else the page cache has no large folios */
 /* Parts of a large folio and single pages beside it, cut where pages are not. */
 static void sendfile_test_direct_large_folio(struct kunit *test)
 {
@@ -236,6 +237,7 @@ static void sendfile_test_direct_large_folio(struct kunit *test)
 	pp_test_expect_read(test, sockets[1], 3 * PAGE_SIZE + 5, 30000);
 	expect_unshared(test, in, 3, 11);
 }
+#endif
 
 static void sendfile_test_direct_read_error(struct kunit *test)
 {
@@ -300,7 +302,9 @@ static struct kunit_case sendfile_test_cases[] = {
 	KUNIT_CASE(sendfile_test_survives_lack_of_memory),
 	KUNIT_CASE_PARAM(sendfile_test_to_socket, socket_gen_params),
 	KUNIT_CASE_PARAM(sendfile_test_to_full_socket, socket_gen_params),
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
 	KUNIT_CASE(sendfile_test_direct_large_folio),
+#endif
 	KUNIT_CASE(sendfile_test_direct_read_error),
 	KUNIT_CASE(sendfile_test_direct_is_for_sockets),
 	KUNIT_CASE(sendfile_test_to_pipes),
