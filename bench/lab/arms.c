@@ -328,6 +328,8 @@ static ssize_t lab_gift(struct lab *lab)
 
 /*
  * The tables
+ *
+ * checkpatch: COMPLEX_MACRO: each makes some elements of an array
  */
 
 #define LAB_THROUGH_ARMS						\

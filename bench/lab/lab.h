@@ -88,7 +88,7 @@ struct lab {
 	struct file *out_file;
 	struct file *device_file;
 	const struct file_operations *in_fops;
-	struct file_operations copy_fops;
+	struct file_operations copy_fops; /* checkpatch: CONST_STRUCT: made from in_fops */
 	int *files;
 	unsigned int nr_files;
 	struct rnd_state dice;

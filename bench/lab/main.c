@@ -88,6 +88,7 @@ static int lab_parse(struct lab *lab, char *words)
 	char *word;
 	int ret;
 
+	/* checkpatch: QUOTED_WHITESPACE_BEFORE_NEWLINE: what ends a word, not a message */
 	while ((word = strsep(&words, " \n"))) {
 		ret = *word ? lab_parse_word(lab, word) : 0;
 		if (ret)
