@@ -307,6 +307,32 @@ static void steal_test_refuses_any_of_six(struct kunit *test)
 	}
 }
 
+static void steal_test_copies_more_than_a_stage_holds(struct kunit *test)
+{
+	const unsigned int pages = PP_STAGE_SLOTS + 5;
+	struct pp_ring *ring = pp_test_ring(test, 32);
+	struct file *file = pp_test_file(test, pages * PAGE_SIZE);
+	unsigned int order = pp_folio_order;
+	loff_t pos = 0;
+	ssize_t ret;
+	pgoff_t i;
+
+	for (i = 0; i < pages; i++)
+		pp_test_cache(test, file, i, 0);
+	pp_folio_order = 0;
+	refused_pages = ULONG_MAX;
+	judged = 0;
+	kunit_activate_static_stub(test, pp_judge, judge_by_number);
+	ret = take(ring, file, &pos, pages * PAGE_SIZE, PRIVPIPE_POLICY_ALWAYS);
+	kunit_deactivate_static_stub(test, pp_judge);
+	pp_folio_order = order;
+
+	KUNIT_EXPECT_EQ(test, ret, pages * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, ring->copied, pages * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, ring->used, pages);
+	pp_test_expect_ring(test, ring, 0, pages * PAGE_SIZE);
+}
+
 static void steal_test_auto_takes_cold_page(struct kunit *test)
 {
 	struct pp_ring *ring = pp_test_ring(test, 16);
@@ -617,6 +643,7 @@ static struct kunit_case steal_test_cases[] = {
 	KUNIT_CASE(steal_test_takes_as_much_as_there_is_room),
 	KUNIT_CASE_PARAM(steal_test_refuses, refusal_gen_params),
 	KUNIT_CASE(steal_test_refuses_any_of_six),
+	KUNIT_CASE(steal_test_copies_more_than_a_stage_holds),
 	KUNIT_CASE(steal_test_auto_takes_cold_page),
 	KUNIT_CASE(steal_test_auto_takes_page_once),
 	KUNIT_CASE(steal_test_refuses_mapped),

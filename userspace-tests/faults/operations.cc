@@ -438,6 +438,22 @@ TEST(Faults, Gift)
 	});
 }
 
+TEST(Faults, GiftPartOfABlock)
+{
+	constexpr size_t block = 16 * page_size, size = 3 * page_size;
+	const std::string bytes = pattern(block);
+
+	walk_into_pipe(bytes.substr(page_size, size), [&] {
+		auto arena = std::make_shared<Mapping>(backend().map_gift(block), block);
+
+		arena->fill(bytes);
+		return [=](const Pipe &pipe) {
+			return do_vmsplice(pipe.out(), arena->view().substr(page_size, size),
+					   SPLICE_F_NONBLOCK | SPLICE_F_GIFT);
+		};
+	});
+}
+
 TEST(Faults, MakeAnArena)
 {
 	walk([](Injector &fault) {
@@ -456,7 +472,7 @@ TEST(Faults, MakeAnArena)
 TEST(Faults, TouchAnArena)
 {
 	walk([](Injector &fault) {
-		Mapping arena(backend().map_gift(4 * page_size), 4 * page_size);
+		Mapping arena(backend().map_gift(20 * page_size), 20 * page_size);
 
 		fault.during([&] {
 			for (size_t at = 0; at < arena.size(); at += page_size)

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <string>
 
 namespace {
@@ -48,6 +49,21 @@ TEST(PipeIdentity, BothEndsAreOneInodeAndTwoPipesAreTwo)
 	fstat(other.in(), &elsewhere);
 	EXPECT_EQ(in.st_ino, out.st_ino);
 	EXPECT_NE(in.st_ino, elsewhere.st_ino);
+}
+
+TEST(PipeIdentity, ProcShowsTheInodeInTheName)
+{
+	Pipe pipe = make_pipe();
+	struct stat status;
+
+	ASSERT_EQ(fstat(pipe.in(), &status), 0);
+	for (int end : {pipe.in(), pipe.out()}) {
+		const std::string name =
+			std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(end));
+
+		// Of an ordinary pipe that is all; a private one says so before.
+		EXPECT_TRUE(name.ends_with("pipe:[" + std::to_string(status.st_ino) + "]")) << name;
+	}
 }
 
 TEST(PipeIdentity, FlagsOfCreationAreTheFlagsOfTheEnds)
