@@ -130,6 +130,11 @@ static struct folio *pp_cache_get(struct pp_cache *cache)
 
 	if (!READ_ONCE(cache->nr))
 		return NULL;
+#ifdef CONFIG_FAULT_INJECTION
+	/* Somebody wants to see every allocation fail, so let it be one. */
+	if (current->fail_nth)
+		return NULL;
+#endif
 
 	spin_lock(&cache->lock);
 	/* The last one in is the one that is still in the CPU's cache. */
