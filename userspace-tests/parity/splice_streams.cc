@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 
 namespace {
 
@@ -45,6 +46,30 @@ void out_of_pipe(const Pipe &pipe, int target, size_t bytes)
 }
 
 } // namespace
+
+TEST(SpliceMessages, HaveSixteenPagesAtMost)
+{
+	constexpr size_t size = 150000;
+	const std::string bytes = pattern(size);
+	Pipe pipe = make_pipe(0, 1 << 20);
+	std::array<int, 2> ends;
+	std::string got;
+
+	ASSERT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()), 0);
+	Fd near(ends[0]), far(ends[1]);
+
+	put(pipe.out(), bytes);
+	EXPECT_EQ(do_splice(pipe.in(), far.get(), size), moved(size));
+	while (got.size() < size) {
+		std::string message(size, '\0');
+		ssize_t n = recv(near.get(), message.data(), size, MSG_DONTWAIT);
+
+		ASSERT_GT(n, 0);
+		EXPECT_LE(static_cast<size_t>(n), 16 * page_size);
+		got += message.substr(0, static_cast<size_t>(n));
+	}
+	EXPECT_TRUE(same(got, bytes));
+}
 
 using Stream = std::tuple<Kind, size_t, unsigned>; /* kind, bytes, capacity */
 

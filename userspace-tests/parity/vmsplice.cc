@@ -9,6 +9,7 @@
 
 #include <climits>
 #include <cstdint>
+#include <fstream>
 
 namespace {
 
@@ -18,6 +19,18 @@ Result vmsplice_vector(int fd, const std::vector<iovec> &vector, unsigned flags 
 {
 	return backend().vmsplice(fd, vector.data(), vector.size(), flags);
 }
+
+/* As long as it lives, a kernel with patches/private takes gifts; others have no such file. */
+class GiftsAreTaken {
+public:
+	GiftsAreTaken() { set(1); }
+	~GiftsAreTaken() { set(0); }
+	GiftsAreTaken(const GiftsAreTaken &) = delete;
+	GiftsAreTaken &operator=(const GiftsAreTaken &) = delete;
+
+private:
+	static void set(int value) { std::ofstream("/proc/sys/fs/splice-take-gifts") << value; }
+};
 
 } // namespace
 
@@ -171,6 +184,21 @@ TEST(VmspliceIn, EverySegmentIsTaken)
 				   iovec_of(all.substr(1, 5000)), iovec_of(all.substr(5001))}),
 		  moved(10000));
 	EXPECT_TRUE(same(drain(pipe.in()), bytes));
+}
+
+TEST(VmspliceIn, AGiftOfAPageAndABitTakesNoMore)
+{
+	constexpr size_t size = page_size + 100;
+	const std::string bytes = pattern(2 * page_size);
+	GiftsAreTaken taken;
+	Mapping memory(2 * page_size);
+	Pipe pipe = make_pipe();
+
+	memory.fill(bytes);
+	EXPECT_EQ(do_vmsplice(pipe.out(), memory.view().substr(0, size), SPLICE_F_GIFT),
+		  moved(size));
+	EXPECT_TRUE(same(drain(pipe.in()), bytes.substr(0, size)));
+	EXPECT_TRUE(same(memory.view().substr(page_size), bytes.substr(page_size)));
 }
 
 TEST(VmspliceIn, SmallSegmentsTakeAPageEachUnlessTheyArePacked)
