@@ -77,7 +77,7 @@ Result soften(const std::string &name)
 
 	/* The livepatch core drops its hold on the module a moment later. */
 	Result removed = failed(EAGAIN);
-	for (int tries = 100; tries && !removed.ok(); tries--) {
+	for (int tries = 1000; tries && !removed.ok(); tries--) {
 		removed = result_of(syscall(SYS_delete_module, name.c_str(), O_NONBLOCK));
 		if (!removed.ok())
 			std::this_thread::sleep_for(10ms);

@@ -201,9 +201,13 @@ TEST(Buffers, StayValidBeforeAndAfter)
 	EXPECT_TRUE(same(drain(meanwhile.in()), bytes));
 }
 
-/* All sizes up to a pipe's, so that small and large folios are used again beside each other. */
+/*
+ * All sizes up to a pipe's, so that small and large folios are used again beside each other.
+ * Whoever loads the module has to get a share of an emulated CPU, too.
+ */
 TEST(Traffic, GoesOnWhileItComesAndGoes)
 {
+	constexpr auto pause = 10ms;
 	const std::string bytes = pattern(default_capacity);
 	std::atomic<bool> over = false;
 	std::atomic<size_t> rounds = 0, wrong = 0;
@@ -223,7 +227,7 @@ TEST(Traffic, GoesOnWhileItComesAndGoes)
 
 				wrong += in != moved(size) ||
 					 drain(pipe.in()) != bytes.substr(0, size);
-				std::this_thread::sleep_for(1ms);
+				std::this_thread::sleep_for(pause);
 			}
 		});
 	threads.emplace_back([&] {
@@ -237,7 +241,7 @@ TEST(Traffic, GoesOnWhileItComesAndGoes)
 			wrong += do_vmsplice(pipe.out(), memory.view().substr(0, size)) !=
 					 moved(size) ||
 				 drain(pipe.in()) != bytes.substr(0, size);
-			std::this_thread::sleep_for(1ms);
+			std::this_thread::sleep_for(pause);
 		}
 	});
 	for (int i = 0; i < 2; i++) {

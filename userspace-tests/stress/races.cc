@@ -436,8 +436,9 @@ void die_waiting()
 	auto *call = calls_that_wait[random_below(std::size(calls_that_wait))];
 	pid_t pid = checked(fork(), "fork");
 
-	while (pid == 0)
-		call(on);
+	if (pid == 0)
+		for (;;)
+			call(on);
 	for (int signal : {SIGUSR1, SIGUSR1, SIGKILL}) {
 		usleep(static_cast<useconds_t>(random_below(3000)));
 		kill(pid, signal);
@@ -599,8 +600,10 @@ void arena_in_use(double seconds)
 			auto *fresh = static_cast<char *>(backend().map_gift(size));
 
 			/* Unmapped, and kept from becoming somebody's heap. */
-			mmap(memory.exchange(fresh), size, PROT_NONE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+			if (mmap(memory.exchange(fresh), size, PROT_NONE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+				 0) == MAP_FAILED)
+				complain("mmap over an arena");
 		}
 
 		void *there = mmap(nullptr, size, PROT_NONE,
