@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include <fstream>
@@ -43,6 +44,8 @@ Cgroup::~Cgroup()
 
 void Cgroup::enter() const
 {
+	/* Else khugepaged may charge a huge page to it at any time. */
+	checked(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0), "PR_SET_THP_DISABLE");
 	write("cgroup.procs", "0");
 }
 
