@@ -67,23 +67,16 @@ int module_users()
 	return users;
 }
 
-/*
- * Waits until no more than @users files hold the module: the last put of a file may be on its
- * way. There may be fewer, when @users still counted a file of an earlier test: the kernel takes
- * down the io_uring of a process that was killed some time after the process is gone.
- */
-testing::AssertionResult module_users_are_again(int users)
+/* Waits until @users files hold the module: the last put of a file may be on its way. */
+testing::AssertionResult module_users_become(int users)
 {
 	const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-	int now;
 
-	do {
-		now = module_users();
-		if (now >= 0 && now <= users)
-			return testing::AssertionSuccess();
+	while (module_users() != users && std::chrono::steady_clock::now() < give_up)
 		sched_yield();
-	} while (std::chrono::steady_clock::now() < give_up);
-	return testing::AssertionFailure() << now << " users, expected at most " << users;
+	if (module_users() == users)
+		return testing::AssertionSuccess();
+	return testing::AssertionFailure() << module_users() << " users, expected " << users;
 }
 
 } // namespace
@@ -132,7 +125,7 @@ TEST(Passing, AnEndSplicedIntoItsOwnPipeIsDroppedAndItsByteIsThere)
 		pipe.write_end.reset();
 		EXPECT_EQ(get(pipe.in(), 1), "");
 	}
-	EXPECT_TRUE(module_users_are_again(users));
+	EXPECT_TRUE(module_users_become(users));
 }
 
 TEST(Passing, EndsInACircleOfSocketsAreCollected)
@@ -150,7 +143,7 @@ TEST(Passing, EndsInACircleOfSocketsAreCollected)
 	}
 	/* The collector runs when the next socket goes. */
 	connect_kind(Kind::unix_stream, true);
-	EXPECT_TRUE(module_users_are_again(users));
+	EXPECT_TRUE(module_users_become(users));
 }
 
 TEST(Passing, AChildMovesBytesThroughInheritedEnds)
@@ -208,8 +201,9 @@ TEST(Passing, AChildThatDiesInTheMiddleLeavesAWorkingPipe)
 	EXPECT_EQ(drain(pipe.in()).size(), page_size);
 	put(pipe.out(), "abc");
 	EXPECT_EQ(drain(pipe.in()), "abc");
+	/* The kernel takes down the io_uring of a killed process after that is gone. */
 	pipe = {};
-	EXPECT_TRUE(module_users_are_again(users));
+	EXPECT_TRUE(module_users_become(users));
 }
 
 TEST(ModuleUse, EveryOpenEndHoldsTheModuleUntilItIsClosed)
@@ -228,7 +222,7 @@ TEST(ModuleUse, EveryOpenEndHoldsTheModuleUntilItIsClosed)
 		put(all[pipes / 2].out(), "abc");
 		EXPECT_EQ(drain(all[pipes / 2].in()), "abc");
 	}
-	EXPECT_TRUE(module_users_are_again(users));
+	EXPECT_TRUE(module_users_become(users));
 }
 
 TEST(ModuleUse, AnArenaHoldsTheModuleAsLongAsItIsMapped)
@@ -238,7 +232,7 @@ TEST(ModuleUse, AnArenaHoldsTheModuleAsLongAsItIsMapped)
 
 	EXPECT_GT(module_users(), users);
 	arena.unmap();
-	EXPECT_TRUE(module_users_are_again(users));
+	EXPECT_TRUE(module_users_become(users));
 }
 
 TEST(ModuleUse, PagesInStockPipesAndSocketsDoNotHoldItAndStayGood)
@@ -254,7 +248,7 @@ TEST(ModuleUse, PagesInStockPipesAndSocketsDoNotHoldItAndStayGood)
 		ASSERT_EQ(do_splice(pipe.in(), stock.out(), 10000), moved(10000));
 		ASSERT_EQ(do_splice(pipe.in(), tcp.near.get(), 10000), moved(10000));
 	}
-	EXPECT_TRUE(module_users_are_again(users));
+	EXPECT_TRUE(module_users_become(users));
 	EXPECT_TRUE(same(drain(stock.in()), pattern(10000)));
 	EXPECT_TRUE(same(get(tcp.far.get(), 10000), pattern(10000, 10000)));
 }
