@@ -1,40 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 // Turns what the lab measured (JSON lines on stdin) into lab.json, tables.md and lab.svg in the
-// folder that is the argument.
-#include <algorithm>
-#include <cmath>
-#include <cstdarg>
-#include <cstdio>
+// folder that is the argument. summary.md is what opens the report.
+#include "report.h"
+
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <map>
-#include <string>
-#include <vector>
 
 namespace {
-
-using Samples = std::vector<double>;
-
-struct Arm {
-	std::string name;
-	Samples ns;                                       // of each round, for 4 KiB
-	double taken = 0, copied = 0, read = 0, held = 0; // bytes
-};
-
-struct Case {
-	std::string title, path, fs, cache;
-	double chunk, ring, pipes, size;
-	std::vector<Arm> arms;
-
-	const Arm *find(const std::string &name) const
-	{
-		for (const Arm &arm : arms)
-			if (arm.name == name)
-				return &arm;
-		return nullptr;
-	}
-};
 
 // What runs at which rate, and next to what.
 struct Rivals {
@@ -84,16 +58,6 @@ const Target targets[] = {
 };
 // clang-format on
 
-std::string text(const char *format, ...)
-{
-	char buffer[512];
-	va_list args;
-	va_start(args, format);
-	std::vsnprintf(buffer, sizeof(buffer), format, args);
-	va_end(args);
-	return buffer;
-}
-
 // The value of a member, as it is written; the lab nests nothing but one array.
 std::string member(const std::string &line, const std::string &name)
 {
@@ -118,26 +82,6 @@ std::string size(double bytes)
 	       : bytes < MiB ? text("%.0f KiB", bytes / KiB)
 			     : text("%.0f MiB", bytes / MiB);
 }
-
-// A median, and between what it lies with a certainty of 95 %.
-struct Middle {
-	double median, low, high;
-
-	explicit Middle(Samples s)
-	{
-		std::sort(s.begin(), s.end());
-		const auto n = s.size();
-		const auto rank = std::max(0.0, n / 2.0 - 0.98 * std::sqrt(n));
-		median = s[n / 2];
-		low = s[size_t(rank)];
-		high = s[n - 1 - size_t(rank)];
-	}
-	bool equal() const { return low <= 1 && 1 <= high; }
-	std::string print() const
-	{
-		return text("%.2f (%.2f to %.2f)%s", median, low, high, equal() ? " =" : "");
-	}
-};
 
 std::string title(const Case &one)
 {
@@ -201,17 +145,6 @@ void add(std::vector<Case> &cases, const std::string &line)
 	arm->held = number(line, "held");
 }
 
-// How fast an arm is next to another: the pairs of each round.
-Samples rates(const Case &one, const std::string &name, const std::string &against)
-{
-	const Arm *arm = one.find(name), *other = one.find(against);
-	Samples pairs;
-	if (arm && other)
-		for (size_t i = 0; i < std::min(arm->ns.size(), other->ns.size()); i++)
-			pairs.push_back(other->ns[i] / arm->ns[i]);
-	return pairs;
-}
-
 std::string rate(const Case &one, const std::string &name, const std::string &against)
 {
 	const Samples pairs = rates(one, name, against);
@@ -235,6 +168,71 @@ void print_case(std::ostream &out, const Case &one)
 		    << " | " << (arm.read ? size(arm.read) : "") << " | "
 		    << (arm.held ? size(arm.held) : "") << " |\n";
 	}
+}
+
+// The cases that answer "what does it cost me?".
+struct Question {
+	const char *answers;
+	std::string path, fs, cache;
+	double size, chunk;
+};
+
+// clang-format off
+const Question questions[] = {
+	{"a hot file to a network card", "discard", "tmpfs", "hot", 4 * MiB, 64 * KiB},
+	{"the same, large pipe", "discard", "tmpfs", "hot", 4 * MiB, MiB},
+	{"a hot file to a reader on this machine", "read", "ext4", "hot", 4 * MiB, 64 * KiB},
+	{"the same, large pipe", "read", "tmpfs", "hot", 4 * MiB, MiB},
+	{"a cold file to a network card", "discard", "ext4", "cold", 32 * MiB, 64 * KiB},
+	{"a file to a file", "file", "tmpfs", "hot", 4 * MiB, 64 * KiB},
+	{"a proxy: TCP to TCP", "relay", "", "", 0, 64 * KiB},
+	{"tee", "tee", "", "", 0, 64 * KiB},
+	{"vmsplice to a reader", "vmsplice", "", "", 0, 64 * KiB},
+	{"a plain pipe, 4 KiB writes", "pipe", "", "", 0, 4 * KiB},
+};
+// clang-format on
+
+// The questions that this run has an answer to, the dearest first.
+void print_summary(std::ostream &out, const std::vector<Case> &cases)
+{
+	std::multimap<double, std::string> rows;
+
+	for (const Question &q : questions) {
+		const auto one = std::find_if(cases.begin(), cases.end(), [&](const Case &c) {
+			return c.path == q.path && (q.fs.empty() || c.fs == q.fs) &&
+			       (q.cache.empty() || c.cache == q.cache) &&
+			       (!q.size || c.size == q.size) && c.chunk == q.chunk && c.pipes <= 1;
+		});
+		if (one == cases.end())
+			continue;
+
+		double worst = any;
+		std::string row = text("| %s (%s a call) |", q.answers, size(q.chunk).c_str());
+
+		for (const auto &[arm, against] : {std::pair{"private", "stock"},
+						   {"private", "copy"},
+						   {"harden", "stock"},
+						   {"harden", "copy"},
+						   {"series", "stock"},
+						   {"series", "copy"}}) {
+			const Samples pairs = rates(*one, arm, against);
+
+			if (pairs.empty()) {
+				row += " |";
+				continue;
+			}
+			const double rate = Middle(pairs).median;
+
+			row += text(" %.2f |", rate);
+			if (std::string(against) == "stock")
+				worst = std::min(worst, rate);
+		}
+		rows.emplace(worst, row);
+	}
+	out << "| what | module / stock | / always copy | livepatch / stock | / always copy | "
+	       "series / stock | / always copy |\n|---|--:|--:|--:|--:|--:|--:|\n";
+	for (const auto &[worst, row] : rows)
+		out << row << "\n";
 }
 
 // Every target in every case that it speaks of. What is equal to its rival counts as 1.
@@ -306,69 +304,6 @@ void print_json(std::ostream &out, const std::vector<Case> &cases)
 	out << "\n]\n";
 }
 
-// One line for each case: how fast the others are next to stock, on a logarithmic scale.
-void print_plot(std::ostream &out, const std::vector<Case> &cases)
-{
-	const std::pair<const char *, const char *> arms[] = {
-		{"private", "#0057b7"},         {"private-gift", "#00a0e0"}, {"take", "#2e8b57"},
-		{"sendfile-direct", "#7b3fa0"}, {"copy", "#c0392b"},         {"harden", "#d858a0"},
-		{"readwrite", "#e08e0b"},       {"series", "#111111"},       {"limit", "#888888"},
-	};
-	const double left = 620, width = 500, top = 78, row = 34, apart = 3.4;
-	const auto x = [&](double r) {
-		return left + width * (std::log2(std::clamp(r, 1 / 16.0, 8.0)) + 4) / 7;
-	};
-	const double bottom = top + row * cases.size();
-	out << text("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" "
-		    "font-family=\"sans-serif\" "
-		    "font-size=\"11\">\n<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n"
-		    "<text x=\"10\" y=\"18\" font-size=\"14\">Rate against the stock way, 1 = as "
-		    "fast, right = faster "
-		    "(bars: 95 %% of the median)</text>\n",
-		    left + width + 20, bottom + 30);
-	double at = 10;
-	for (const auto &[name, colour] : arms) {
-		out << text("<circle cx=\"%.0f\" cy=\"36\" r=\"5\" fill=\"%s\"/><text x=\"%.0f\" "
-			    "y=\"40\">%s</text>\n",
-			    at + 5, colour, at + 14, name);
-		at += 120;
-	}
-	// Each case has a stripe, in which its arms lie one below the other.
-	for (size_t i = 0; i < cases.size(); i += 2)
-		out << text("<rect x=\"0\" y=\"%.0f\" width=\"100%%\" height=\"%.0f\" "
-			    "fill=\"#f4f4f4\"/>\n",
-			    top + row * i, row);
-	for (double r = 1 / 16.0; r <= 8; r *= 2) {
-		out << text("<line x1=\"%.1f\" y1=\"%.0f\" x2=\"%.1f\" y2=\"%.0f\" stroke=\"%s\"/>",
-			    x(r), top, x(r), bottom, r == 1 ? "black" : "#cccccc");
-		for (double y : {top - 8, bottom + 16})
-			out << text("<text x=\"%.1f\" y=\"%.0f\" "
-				    "text-anchor=\"middle\">%g</text>\n",
-				    x(r), y, r);
-	}
-	double middle = top + row / 2;
-	for (const Case &one : cases) {
-		std::string label = one.title;
-		for (size_t i; (i = label.find('>')) != std::string::npos;)
-			label.replace(i, 1, "&gt;");
-		out << text("<text x=\"10\" y=\"%.0f\">", middle + 4) << label << "</text>\n";
-		std::vector<std::pair<Middle, const char *>> points;
-		for (const auto &[name, colour] : arms)
-			if (const Samples pairs = rates(one, name, "stock"); !pairs.empty())
-				points.emplace_back(Middle(pairs), colour);
-		double y = middle - apart * (points.size() - 1.0) / 2;
-		for (const auto &[m, colour] : points) {
-			out << text("<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" "
-				    "stroke=\"%s\" stroke-width=\"1.5\"/>"
-				    "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"/>\n",
-				    x(m.low), y, x(m.high), y, colour, x(m.median), y, colour);
-			y += apart;
-		}
-		middle += row;
-	}
-	out << "</svg>\n";
-}
-
 } // namespace
 
 int main(int, char **argv)
@@ -384,8 +319,9 @@ int main(int, char **argv)
 			add(cases, line);
 		}
 	}
-	std::ofstream json(folder + "/lab.json"), tables(folder + "/tables.md"),
-		plot(folder + "/lab.svg");
+	std::ofstream json(folder + "/lab.json"), summary(folder + "/summary.md"),
+		tables(folder + "/tables.md"), plot(folder + "/lab.svg");
+	print_summary(summary, cases);
 	for (const Case &one : cases)
 		print_case(tables, one);
 	print_targets(tables, cases);

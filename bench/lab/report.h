@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the lab measured, and how two ways of doing a thing compare. */
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdarg>
+#include <cstdio>
+#include <ostream>
+#include <string>
+#include <vector>
+
+using Samples = std::vector<double>;
+
+/** One way of moving the bytes of a case. */
+struct Arm {
+	std::string name;
+	Samples ns;                                       // of each round, for 4 KiB
+	double taken = 0, copied = 0, read = 0, held = 0; // bytes
+};
+
+/** A path for the bytes and the sizes. */
+struct Case {
+	std::string title, path, fs, cache;
+	double chunk, ring, pipes, size;
+	std::vector<Arm> arms;
+
+	const Arm *find(const std::string &name) const
+	{
+		for (const Arm &arm : arms)
+			if (arm.name == name)
+				return &arm;
+		return nullptr;
+	}
+};
+
+/** What printf() would print. */
+[[gnu::format(printf, 1, 2)]] inline std::string text(const char *format, ...)
+{
+	char buffer[512];
+	va_list args;
+	va_start(args, format);
+	std::vsnprintf(buffer, sizeof(buffer), format, args);
+	va_end(args);
+	return buffer;
+}
+
+/** A median, and the interval in which it lies with a certainty of 95 %. */
+struct Middle {
+	double median, low, high;
+
+	explicit Middle(Samples s)
+	{
+		std::sort(s.begin(), s.end());
+		const auto n = s.size();
+		const auto rank = std::max(0.0, n / 2.0 - 0.98 * std::sqrt(n));
+		median = s[n / 2];
+		low = s[size_t(rank)];
+		high = s[n - 1 - size_t(rank)];
+	}
+	bool equal() const { return low <= 1 && 1 <= high; }
+	std::string print() const
+	{
+		return text("%.2f (%.2f to %.2f)%s", median, low, high, equal() ? " =" : "");
+	}
+};
+
+/** How fast arm @name is compared with arm @against: a ratio of rates for each round. */
+inline Samples rates(const Case &one, const std::string &name, const std::string &against)
+{
+	const Arm *arm = one.find(name), *other = one.find(against);
+	Samples pairs;
+	if (arm && other)
+		for (size_t i = 0; i < std::min(arm->ns.size(), other->ns.size()); i++)
+			pairs.push_back(other->ns[i] / arm->ns[i]);
+	return pairs;
+}
+
+/** Draws lab.svg: for each of @cases how fast its arms are compared with stock. */
+void print_plot(std::ostream &out, const std::vector<Case> &cases);
