@@ -33,7 +33,7 @@ Fd open_control(const std::filesystem::path &task)
 	return Fd(open((task / "fail-nth").c_str(), O_RDWR | O_CLOEXEC), "open fail-nth");
 }
 
-/* What may not run in this thread has run in a worker once, which then stays. */
+/* Makes one call that runs in an io_uring worker, so that there is one from now on. */
 void have_a_worker()
 {
 	Pipe in = make_pipe();
@@ -66,8 +66,7 @@ Result Injector::during(const std::function<Result()> &call)
 	for (auto control = controls_.rbegin(); control != controls_.rend(); ++control)
 		checked(pwrite(control->get(), text.data(), text.size(), 0), "write fail-nth");
 
-	Result result = call();
-
+	result_ = call();
 	hit_ = false;
 	for (const Fd &control : controls_) {
 		char left[16] = {};
@@ -78,10 +77,10 @@ Result Injector::during(const std::function<Result()> &call)
 		for (int tries = 0; tries < 3 && pwrite(control.get(), "0", 1, 0) != 1; tries++)
 			;
 	}
-	return result;
+	return result_;
 }
 
-unsigned walk(const std::function<void(Injector &)> &body)
+void walk(Result whole, const std::function<void(Injector &)> &body)
 {
 	Injector injector;
 
@@ -91,11 +90,12 @@ unsigned walk(const std::function<void(Injector &)> &body)
 		body(injector);
 		if (!injector.hit()) {
 			printf("%u faults\n", nth - 1);
-			return nth - 1;
+			EXPECT_GT(nth, 1u) << "nothing can fail";
+			EXPECT_EQ(injector.result(), whole);
+			return;
 		}
 		if (testing::Test::HasFailure())
-			return nth;
+			return;
 	}
 	ADD_FAILURE() << "no end to the faults";
-	return too_many;
 }

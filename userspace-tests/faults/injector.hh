@@ -23,15 +23,19 @@ public:
 	void aim(unsigned nth) { nth_ = nth; }
 	/** Whether the last during() came as far as that. */
 	bool hit() const { return hit_; }
+	/** What the last during() returned. */
+	Result result() const { return result_; }
 
 private:
 	std::vector<Fd> controls_; /* this thread's first */
 	unsigned nth_ = 0;
 	bool hit_ = false;
+	Result result_ = failed(EINVAL);
 };
 
 /**
- * Runs @body with N = 1, 2, ... until nothing is left to fail; it makes one call by during() and
- * checks what that left behind. Returns how many faults there were.
+ * Runs @body with N = 1, 2, ... until nothing is left to fail; @body makes one call by during() and
+ * checks what that left behind. At least one fault must hit, and the call that none hits must
+ * return @whole.
  */
-unsigned walk(const std::function<void(Injector &)> &body);
+void walk(Result whole, const std::function<void(Injector &)> &body);

@@ -12,7 +12,7 @@ void require(bool true_in_child, const std::string &message);
  * Runs @body in a forked child. Returns "" when it returned, what it threw when it threw, and how
  * it died when it died.
  */
-std::string in_child(const std::function<void()> &body);
+[[nodiscard]] std::string in_child(const std::function<void()> &body);
 
 /** For a child: becomes a user without any capability. */
 void become_unprivileged();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What a call returned: a count or an errno, compared and printed as one value. */
+/* The result of a call: a count or an errno, compared and printed as one value. */
 #pragma once
 
 #include <sys/types.h>
@@ -9,7 +9,7 @@
 #include <ostream>
 
 struct Result {
-	ssize_t value; /* what the kernel returned: a count, or minus an errno */
+	ssize_t value; /* a count, or minus an errno */
 
 	bool ok() const { return value >= 0; }
 	/** The count; 0 for an error. */
