@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What bytes through a pipe cost on this machine, by every backend that is available: a benchmark
- * is named backend/path/bytes per call. docs/bench.md tells how to run it.
+ * Measures the cost of moving bytes through a pipe on this machine, with each backend that is
+ * available. A benchmark is named backend/path/bytes per call. docs/bench.md tells how to run it.
  */
 #include "backend/backend.hh"
 #include "support/fd.hh"

@@ -176,7 +176,7 @@ static void arena_test_gift(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ring_of(ends)->taken, c->taken);
 	KUNIT_EXPECT_EQ(test, ring_of(ends)->copied, c->ret - c->taken);
 
-	/* What was given reads as zeros; the rest is as it was. */
+	/* The memory that was given away reads as zeros; the rest is as it was. */
 	if (!c->taken)
 		first = ARENA_SIZE;
 	pp_test_expect_user(test, memory, 0, first);
@@ -189,7 +189,7 @@ static void arena_test_gift(struct kunit *test)
 	pp_test_expect_ring(test, ring_of(ends), c->offset, c->ret);
 }
 
-/* What remains of a block is as good as before. */
+/* The rest of a block works as before. */
 static void arena_test_gift_page_by_page(struct kunit *test)
 {
 	char __user *memory = make_arena(test, SZ_64K);

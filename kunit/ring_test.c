@@ -709,7 +709,7 @@ static int locker_run(void *data)
 	return 0;
 }
 
-/* Whoever waits for the pipe with the lower address holds the other one not yet. */
+/* A task that waits for the pipe with the lower address does not hold the other one yet. */
 static void expect_in_order(struct kunit *test, struct pp_ring *a, struct pp_ring *b)
 {
 	struct pp_ring *lower = a < b ? a : b;

@@ -242,7 +242,7 @@ static const struct drain_case {
 
 KUNIT_ARRAY_PARAM_DESC(drain, drain_cases, name);
 
-/* What the target did not accept is in the pipe, to the byte. */
+/* The pipe still has each byte that the target did not accept. */
 static void splice_test_drains_to_device(struct kunit *test)
 {
 	const struct drain_case *c = test->param_value;
@@ -401,7 +401,7 @@ static void splice_test_move_survives_lack_of_memory(struct kunit *test)
 	}
 }
 
-/* What a socket refers to is no longer the pipe's alone. */
+/* A page that a socket refers to is no longer the pipe's alone. */
 static void splice_test_shared_folio_is_not_moved(struct kunit *test)
 {
 	struct file *sockets[2], *from[2], *to[2];
@@ -437,7 +437,7 @@ static void splice_test_move_waits_for_drain(struct kunit *test)
 }
 
 /*
- * Ordinary pipes
+ * Stock pipes
  */
 
 static const struct stock_case {
@@ -455,7 +455,7 @@ static const struct stock_case {
 
 KUNIT_ARRAY_PARAM_DESC(stock, stock_cases, name);
 
-static void splice_test_from_ordinary_pipe(struct kunit *test)
+static void splice_test_from_stock_pipe(struct kunit *test)
 {
 	const struct stock_case *c = test->param_value;
 	size_t n = min(c->there, c->len);
@@ -473,7 +473,7 @@ static void splice_test_from_ordinary_pipe(struct kunit *test)
 	pp_test_expect_read(test, stock[0], n, c->there - n);
 }
 
-static void splice_test_to_ordinary_pipe(struct kunit *test)
+static void splice_test_to_stock_pipe(struct kunit *test)
 {
 	const struct stock_case *c = test->param_value;
 	u64 handed = pp_stats_read(PP_stock_handed);
@@ -491,7 +491,7 @@ static void splice_test_to_ordinary_pipe(struct kunit *test)
 	pp_test_expect_ring(test, ring_of(ends), n, c->there - n);
 }
 
-static void splice_test_to_full_ordinary_pipe(struct kunit *test)
+static void splice_test_to_full_stock_pipe(struct kunit *test)
 {
 	struct file *stock[2], *ends[2];
 
@@ -508,7 +508,7 @@ static void splice_test_to_full_ordinary_pipe(struct kunit *test)
 }
 
 /* Each allocation in turn fails while parts are copied, both ways. */
-static void splice_test_ordinary_pipe_survives_lack_of_memory(struct kunit *test)
+static void splice_test_stock_pipe_survives_lack_of_memory(struct kunit *test)
 {
 	unsigned int nth;
 
@@ -561,10 +561,10 @@ static struct kunit_case splice_test_cases[] = {
 	KUNIT_CASE(splice_test_move_survives_lack_of_memory),
 	KUNIT_CASE(splice_test_shared_folio_is_not_moved),
 	KUNIT_CASE(splice_test_move_waits_for_drain),
-	KUNIT_CASE_PARAM(splice_test_from_ordinary_pipe, stock_gen_params),
-	KUNIT_CASE_PARAM(splice_test_to_ordinary_pipe, stock_gen_params),
-	KUNIT_CASE(splice_test_to_full_ordinary_pipe),
-	KUNIT_CASE(splice_test_ordinary_pipe_survives_lack_of_memory),
+	KUNIT_CASE_PARAM(splice_test_from_stock_pipe, stock_gen_params),
+	KUNIT_CASE_PARAM(splice_test_to_stock_pipe, stock_gen_params),
+	KUNIT_CASE(splice_test_to_full_stock_pipe),
+	KUNIT_CASE(splice_test_stock_pipe_survives_lack_of_memory),
 	{}
 };
 

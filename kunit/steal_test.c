@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Taking pages out of the page cache and out of ordinary pipes. */
+/* Taking pages out of the page cache and out of stock pipes. */
 #include <linux/mman.h>
 #include <linux/swap.h>
 
@@ -65,7 +65,7 @@ static bool is_cached(struct file *file, pgoff_t index)
 }
 
 /*
- * What is taken
+ * Taken
  */
 
 static void steal_test_takes_folio(struct kunit *test)
@@ -162,7 +162,7 @@ static void steal_test_takes_as_much_as_there_is_room(struct kunit *test)
 }
 
 /*
- * What is refused
+ * Refused
  */
 
 static void spoil_dirty(struct kunit *test, struct folio *folio)
@@ -550,10 +550,10 @@ static void steal_test_tells_the_truth_without_memory(struct kunit *test)
 }
 
 /*
- * Ordinary pipes
+ * Stock pipes
  */
 
-/* An ordinary pipe with one buffer. */
+/* A stock pipe with one buffer. */
 static struct pipe_buffer *stock_buffer(struct kunit *test, struct file *ends[2],
 					size_t len)
 {

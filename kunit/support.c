@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What the suites share; see support.h. */
+/* Helpers that the suites share; see support.h. */
 #include <linux/fdtable.h>
 #include <linux/highmem.h>
 #include <linux/init.h>
@@ -299,7 +299,7 @@ void pp_test_pipe(struct kunit *test, unsigned int pages, int flags,
 }
 
 /**
- * pp_test_stock_pipe() - Make an ordinary pipe.
+ * pp_test_stock_pipe() - Make a stock pipe.
  * @test: the test
  * @ends: returns the read end and the write end
  */

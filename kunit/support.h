@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the suites share: bytes that tell where they came from, and pipes, files
- * and memory that go away with the test.
+ * Helpers that the suites share: bytes that tell where they came from, and
+ * pipes, files and memory that go away with the test.
  */
 #ifndef PRIVPIPE_KUNIT_SUPPORT_H
 #define PRIVPIPE_KUNIT_SUPPORT_H

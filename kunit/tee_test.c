@@ -67,7 +67,7 @@ static void tee_test_copies(struct kunit *test)
 	pp_test_expect_ring(test, ring_of(from), pos, c->from - c->consumed);
 	pp_test_expect_ring(test, ring, pos - c->there, c->there + done);
 
-	/* Whatever happens to the one is nothing to the other. */
+	/* Consuming one copy leaves the other alone. */
 	pp_test_consume(ring_of(from), c->from - c->consumed);
 	pp_test_expect_ring(test, ring, pos - c->there, c->there + done);
 }

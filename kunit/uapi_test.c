@@ -266,7 +266,7 @@ static void uapi_test_query_tells_what_happened(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, arg.query.moved, 0);
 }
 
-/* Who must not wait is told to come back, not made to wait. */
+/* A caller that must not wait gets -EAGAIN. */
 static void uapi_test_nowait(struct kunit *test)
 {
 	char __user *memory = pp_test_user(test, PAGE_SIZE);

@@ -65,7 +65,7 @@ static void vmsplice_test_copies_in(struct kunit *test)
 		pp_test_pipe(test, c->capacity, 0, ends);
 		KUNIT_EXPECT_EQ(test, vmsplice(test, ends[1], iov, ARRAY_SIZE(iov), flags),
 				c->ret);
-		/* What the memory holds afterwards is nobody's business. */
+		/* The content of the memory afterwards does not matter. */
 		KUNIT_ASSERT_EQ(test, clear_user(memory, SZ_64K), 0);
 		KUNIT_EXPECT_EQ(test, ring_of(ends)->copied, c->ret);
 		if (!flags)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The rivals: ordinary pipes, the same with sources that always copy or with
+ * The rivals: stock pipes, the same with sources that always copy or with
  * privpipe_harden.ko, private pipes, and what a program does without a pipe.
  */
 #include <linux/crc32.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the bytes come from, go through and go to: real descriptors of the
- * current task, so that every way pays for looking them up.
+ * Sources, pipes and targets: real descriptors of the current task, so that
+ * each way pays for looking them up.
  */
 #include <linux/crc32.h>
 #include <linux/fdtable.h>

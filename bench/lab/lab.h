@@ -49,7 +49,7 @@ struct lab_path;
  * @files: descriptors of the files to serve
  * @nr_files: how many there are
  * @dice: chooses among them
- * @stock: ordinary pipes
+ * @stock: stock pipes
  * @private: private pipes
  * @pipe: the one of either whose turn it is
  * @turn: its index

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What privpipe_harden.ko puts in place of the kernel's own functions.  User-Mode
- * Linux has no livepatches; the lab makes the functions begin with a jump itself.
+ * Puts the functions of privpipe_harden.ko in place of the kernel's.  User-Mode Linux
+ * has no livepatches, so the lab writes a jump to the beginning of each function.
  */
 #include <linux/kallsyms.h>
 #include <linux/mm.h>

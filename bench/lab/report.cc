@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// Turns what the lab measured (JSON lines on stdin) into lab.json, tables.md and lab.svg in the
+// Turns the lab's figures (JSON lines on stdin) into lab.json, tables.md and lab.svg in the
 // folder that is the argument. summary.md is what opens the report.
 #include "report.h"
 
@@ -10,13 +10,13 @@
 
 namespace {
 
-// What runs at which rate, and next to what.
+// An arm and the one that it is compared with.
 struct Rivals {
 	std::string arm, against;
 };
 
-// What the project promises: that the module's arm, and the series' where there is one, runs at
-// @least times the rate of its rival.
+// A promise: the module's arm, and the series' arm where there is one, run at @least times the
+// rate of their rivals.
 struct Target {
 	std::string path, cache; // all of them if empty
 	double from, to;         // bytes per call
@@ -235,7 +235,7 @@ void print_summary(std::ostream &out, const std::vector<Case> &cases)
 		out << row << "\n";
 }
 
-// Every target in every case that it speaks of. What is equal to its rival counts as 1.
+// Each target in each case that it applies to. An arm equal to its rival counts as 1.
 void print_targets(std::ostream &out, const std::vector<Case> &cases)
 {
 	int count = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the lab measured, and how two ways of doing a thing compare. */
+/* The lab's figures, and how two ways of doing a thing compare. */
 #pragma once
 
 #include <algorithm>

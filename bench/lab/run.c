@@ -171,7 +171,7 @@ static s64 lab_turn(struct lab *lab, const struct lab_arm *arm, u64 *moved)
 		lab_cool(lab);
 	else if (lab->size)
 		for (i = 0; i < 2 && ret >= 0; i++)
-			/* What an arm leaves of many files is what it finds. */
+			/* With many files, an arm finds the cache as it left it itself. */
 			ret = lab->files ? lab_pass(lab, arm, moved) :
 					   lab_warm(lab);
 	return ret < 0 ? ret : lab_pass(lab, arm, moved);

@@ -55,7 +55,7 @@ bool lab_patch_memcpy(void)
 {
 	u8 *jmp = (u8 *)__memcpy;
 
-	/* What follows the jump to memcpy_orig is the copy by "rep movsb". */
+	/* Behind the jump to memcpy_orig is the copy by "rep movsb". */
 	if (!boot_cpu_has(X86_FEATURE_FSRM) || *jmp != LAB_JMP)
 		return false;
 	if (lab_protect(jmp, true))
@@ -78,7 +78,7 @@ bool lab_patch_clear_page(void)
 		return false;
 	if (lab_protect(jmp, true))
 		return false;
-	/* What follows the jump to memset_orig is for other CPUs. */
+	/* The code behind the jump to memset_orig is for other CPUs. */
 	lab_memset_orig = jmp + LAB_JMP_SIZE + (s8)jmp[1];
 	*jmp = LAB_FAR_JMP;
 	put_unaligned((u32)((u8 *)lab_memset - jmp - LAB_FAR_JMP_SIZE),

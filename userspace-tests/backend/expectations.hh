@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What is expected of each backend. Every test is written once; where the backends differ, it asks
- * this table. A new backend brings a row.
+ * How the backends differ. Each test is written once and asks this table where they do. A new
+ * backend brings a row.
  */
 #pragma once
 
 #include <cerrno>
 
-/** What a reader of the pipe finds after the source of the bytes was changed. */
+/** The bytes that a reader of the pipe gets after their source was changed. */
 enum class Content {
-	kept,    /* what was put in */
-	changed, /* what the source says now */
+	kept,    /* those that were put in */
+	changed, /* those that the source has now */
 };
 
 struct Expectations {
-	/* The deliberate differences, D1 to D8 in the design. */
+	/* The deliberate differences, D1 to D8 in docs/design.md. */
 	Content file_written;          /* D1: write, store through a mapping, truncate, punch */
 	Content memory_written;        /* D2 */
 	Content teed_page_written;     /* D4 */
@@ -23,7 +23,7 @@ struct Expectations {
 	bool gift_reads_as_zeros;      /* D7 */
 	Content received_page_written; /* D8: a page that came out of a socket */
 
-	/* What an ordinary pipe's calls can't be asked of, or answer otherwise. */
+	/* Calls that only a stock pipe has, or that answer otherwise there. */
 	int vmsplice_to_no_pipe;        /* errno */
 	bool empty_vmsplice_to_no_pipe; /* is 0 nevertheless */
 	bool needs_descriptor;          /* to look at the arguments of vmsplice at all */
@@ -31,11 +31,11 @@ struct Expectations {
 	bool sendfile_packs;            /* a file into as few pages of a stock pipe as can be */
 	bool stays_open_across_kinds;   /* the last page: to be added to behind a stock pipe */
 
-	/* What splice(2) and sendfile(2) make of such a pipe. */
+	/* How splice(2) and sendfile(2) treat such a pipe. */
 	bool is_file_to_sendfile; /* whose end of file is looked for before room in the target */
 	bool reader_looked_for_first; /* EPIPE before EAGAIN, beside a stock pipe */
 
-	/* What waiting on an io_uring worker changes for the one who asked. */
+	/* Consequences of waiting in an io_uring worker. */
 	bool restarts;       /* SA_RESTART repeats a call that moved nothing */
 	bool signals_caller; /* SIGPIPE and SIGXFSZ reach the caller */
 };

@@ -29,7 +29,7 @@ class PatchedUringBackend final : public SyscallBackend {
 public:
 	PatchedUringBackend() : SyscallBackend(patched_uring_expectations) {}
 
-	/* What moves nothing, and pointers to nowhere, are between a caller and the system call. */
+	/* Calls that move nothing and calls with bad pointers go to the system call. */
 	Result splice(int in, off64_t *off_in, int out, off64_t *off_out, size_t len,
 		      unsigned flags) override
 	{

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the backends on privpipe.ko share: everything but how a command reaches it. */
+/* The common part of the backends on privpipe.ko: everything but the way a command reaches it. */
 #pragma once
 
 #include "backend/backend.hh"

@@ -189,7 +189,7 @@ int main()
 	mount_disks();
 	bring_up_loopback();
 	bool have_module = !access("/lib/privpipe.ko", F_OK);
-	// What leaked while booting isn't ours, unless KUnit suites ran then.
+	// Leaks from booting are not ours, unless KUnit suites ran then.
 	write_file(kmemleak, "scan");
 	if (have_module)
 		write_file(kmemleak, "clear");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the guest is to run: one line per suite,
+ * The guest's plan: one line per suite,
  *
  *	KIND NAME SECONDS PROGRAM [ARGUMENT...]
  *

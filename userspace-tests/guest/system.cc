@@ -139,7 +139,7 @@ void save_coverage()
 {
 	if (access("/sys/kernel/debug/gcov", F_OK))
 		return;
-	/* What debugfs says of a file's size is no use to tar. */
+	/* tar can't use the size that debugfs gives for a file. */
 	if (std::system("cp -a /sys/kernel/debug/gcov /tmp && tar -cf /dev/vdc -C /tmp gcov"))
 		die("saving the coverage");
 }

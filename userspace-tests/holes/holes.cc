@@ -33,7 +33,7 @@ public:
 	int fd() const { return fd_.get(); }
 	static std::string bytes() { return pattern(page_size); }
 
-	/* What everybody who reads the file gets, until it is read from the disk again. */
+	/* The bytes that each reader of the file gets, until it is read from the disk again. */
 	Content content() const
 	{
 		Content content = in_cache() == bytes() ? Content::kept : Content::changed;
@@ -114,7 +114,7 @@ public:
 	}
 
 private:
-	/* What follows is to be decrypted, and begins with associated data. */
+	/* Asks for decryption; the data begins with associated data. */
 	void announce()
 	{
 		alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(std::uint32_t)) * 2> control =

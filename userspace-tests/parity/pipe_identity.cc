@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What a pipe end is to the rest of the system: its mode, flags, copies and other openers. */
+/* A pipe end as the rest of the system sees it: mode, flags, copies and other openers. */
 #include "support/async.hh"
 #include "support/child.hh"
 #include "support/pipe.hh"
@@ -61,7 +61,7 @@ TEST(PipeIdentity, ProcShowsTheInodeInTheName)
 		const std::string name =
 			std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(end));
 
-		// Of an ordinary pipe that is all; a private one says so before.
+		// Of a stock pipe that is all; a private one says so before.
 		EXPECT_TRUE(name.ends_with("pipe:[" + std::to_string(status.st_ino) + "]")) << name;
 	}
 }

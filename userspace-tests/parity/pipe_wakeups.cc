@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Who is told, and when, that a pipe can be read or written or has lost its other side. */
+/* Notifications that a pipe can be read or written or has lost its other side. */
 #include "support/async.hh"
 #include "support/pipe.hh"
 #include "support/ring.hh"
@@ -14,7 +14,7 @@ namespace {
 
 constexpr int forever = -1;
 
-/* What poll(2) says at once about @fd, asked for reading and writing. */
+/* The answer of poll(2), without waiting, for reading and writing @fd. */
 short polled(int fd)
 {
 	pollfd entry = {.fd = fd, .events = POLLIN | POLLOUT, .revents = 0};
@@ -85,7 +85,7 @@ TEST(PipePoll, WithoutAReaderTheWriteEndIsInError)
 	EXPECT_EQ(polled(pipe.out()), POLLOUT | POLLERR);
 }
 
-/* What a waiting reader or writer can be woken by. */
+/* The events that can wake a waiting reader or writer. */
 struct Event {
 	const char *name;
 	void (*prepare)(Pipe &pipe);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What splice refuses, and with which errno when several things are wrong. */
+/* Arguments that splice refuses, and the errno when several things are wrong. */
 #include "support/files.hh"
 #include "support/kinds.hh"
 #include "support/oddities.hh"
@@ -21,7 +21,7 @@ protected:
 	SpliceErrors() { put(full.out(), contents); }
 	~SpliceErrors() override
 	{
-		/* Whatever was refused has moved nothing. */
+		/* A call that is refused moves nothing. */
 		EXPECT_EQ(drain(full.in()), contents);
 		EXPECT_EQ(unread(empty.in()), 0u);
 		EXPECT_EQ(file.position(), 0);

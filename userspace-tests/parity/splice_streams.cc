@@ -13,7 +13,7 @@
 
 namespace {
 
-/* What one UDP socket takes without waiting for its reader. */
+/* A size that a UDP socket takes without waiting for its reader. */
 constexpr size_t most = 40000;
 
 /* Splices until @size bytes are through the pipe or the source ends; what came out. */

@@ -22,7 +22,7 @@ struct Scene {
 	File file{on_tmpfs, pattern(page_size)};
 	Mapping memory{page_size};
 
-	/* What is in both pipes: a call that moved nothing leaves it as it is. */
+	/* A call that moved nothing leaves this sum as it is. */
 	size_t bytes_in_pipes() const { return unread(pipe.in()) + unread(other.in()); }
 };
 
@@ -353,7 +353,7 @@ protected:
 		return poll(&ready, 1, 10000) == 1;
 	}
 
-	/* What the peer got, once nothing more will come. */
+	/* All bytes that the peer got, once nothing more will come. */
 	std::string received()
 	{
 		std::string all;

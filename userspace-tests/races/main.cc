@@ -92,7 +92,7 @@ bool read_record(const Pipe &pipe, Ledger *ledger, bool by_system_call = false)
 void settle(const Pipe &pipe, Ledger *ledger)
 {
 	set_status_flag(pipe.in(), O_NONBLOCK);
-	/* io_uring gives up on an ordinary pipe that splice(2) was used on. */
+	/* io_uring gives up on a stock pipe that splice(2) was used on. */
 	while (read_record(pipe, ledger, true))
 		;
 }
@@ -357,7 +357,7 @@ void children_and_messages(double seconds)
 	round.run_for(seconds);
 }
 
-/* What a call can wait for. */
+/* Pipes on which a call waits. */
 struct Waiting {
 	Pipe empty = make_pipe();
 	Pipe full = make_pipe();
@@ -709,7 +709,7 @@ void disturb_memory()
 	usleep(50000);
 }
 
-/* Where the kernel can swap, and has a disk in memory for it. */
+/* Swaps to @disk, a disk in memory, where the kernel can. */
 void swap_to(const std::string &disk)
 {
 	const std::string command = "grep -q " + disk + " /proc/swaps || { mkswap " + disk +
@@ -739,7 +739,7 @@ struct Scenario {
 constexpr Scenario scenarios[] = {
 	{"readers and writers", readers_and_writers},
 	{"pipe to pipe, both ways", pipe_to_pipe_both_ways},
-	{"through an ordinary pipe", through_a_stock_pipe},
+	{"through a stock pipe", through_a_stock_pipe},
 	{"tee in circles", tee_in_circles},
 	{"ends come and go", ends_come_and_go},
 	{"children and messages", children_and_messages},

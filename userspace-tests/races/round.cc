@@ -19,7 +19,7 @@ std::atomic<bool> any_complaint;
 /* Long enough for an emulated machine with every check switched on. */
 constexpr auto patience = 60s;
 
-/* Where in the kernel the threads are that have not ended. */
+/* Says where in the kernel the threads are that have not ended. */
 void print_stacks()
 {
 	for (const auto &task : std::filesystem::directory_iterator("/proc/self/task")) {

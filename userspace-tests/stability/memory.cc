@@ -55,7 +55,7 @@ void unmap(Mapping &memory)
 
 	memory.unmap();
 
-	/* Whoever gets the pages next would write to them. */
+	/* The next owner of the pages would write to them. */
 	Mapping other(bytes);
 
 	store(other);

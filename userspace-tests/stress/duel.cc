@@ -14,7 +14,7 @@ std::string difference(const char *what, const auto &stock, const auto &tested)
 {
 	std::ostringstream text;
 
-	text << what << ": " << stock << " on the ordinary pipe, " << tested << " here";
+	text << what << ": " << stock << " on the stock pipe, " << tested << " here";
 	return text.str();
 }
 
@@ -177,7 +177,7 @@ std::optional<std::string> Duel::compare_vmsplice(const Op &op, const Outcome &s
 	int pipe = pipe_of(op.to);
 	size_t room = stock_.capacity(pipe) / page_size;
 	std::string sent = source_bytes(op);
-	/* What may be taken is looked at piece by piece. */
+	/* Memory that may be taken is looked at piece by piece. */
 	bool joined = !(op.flags & SPLICE_F_GIFT && tested_.expect().gift_reads_as_zeros);
 
 	if (std::max(pages_needed(op, true, joined), pages_needed(op, false, false)) <= room ||
@@ -255,7 +255,7 @@ void Duel::learn(const Op &op, const Outcome &stock)
 {
 	int in = pipe_of(op.from), out = pipe_of(op.to);
 
-	/* A write that faults leaves an empty slot in an ordinary pipe. */
+	/* A write that faults leaves an empty slot in a stock pipe. */
 	if (op.kind == Kind::write && faults(op) && out >= 0)
 		return settle(out);
 	if (out < 0 || !stock.result.bytes())
@@ -289,7 +289,7 @@ std::optional<std::string> Duel::step(const Op &op)
 	Outcome stock = stock_.run(op);
 	Outcome tested = stock;
 
-	/* What is recorded will be compared with another kernel's pipes. */
+	/* A recording is compared with another kernel's pipes later. */
 	if (!stock_.is_recording()) {
 		tested = tested_.run(op);
 		tested.bytes = stock_.seen(tested.bytes);

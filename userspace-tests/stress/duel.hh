@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Runs a program on an ordinary pipe and on another backend, and compares all that can be seen. */
+/* Runs a program on a stock pipe and on another backend, and compares all that can be seen. */
 #pragma once
 
 #include "stress/stock.hh"
@@ -18,13 +18,13 @@ public:
 	std::optional<std::string> step(const Op &op);
 	/** Runs @program from the beginning; returns the number of operations that passed. */
 	size_t run(const Program &program, std::string *difference);
-	/** Whether what was different last is that the ordinary pipe moved less than it could. */
+	/** Whether the last difference was that the stock pipe moved less than it could. */
 	bool stock_was_short() const { return stock_was_short_; }
-	/** The operation that run() is at; for who watches from another thread. */
+	/** The operation that run() is at, for another thread that watches. */
 	size_t at() const { return at_; }
 
 private:
-	/* What is known of a pipe beyond what can be asked. */
+	/* Knowledge of a pipe that no call can tell. */
 	struct Known {
 		/* The worlds may have used a different number of slots for the same bytes. */
 		bool vague = false;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * privpipe-stress: random programs on an ordinary pipe and on another backend's side by side.
+ * privpipe-stress: random programs on a stock pipe and on another backend's side by side.
  * Prints the seed first, and for a difference the shortest program found that shows it.
  *
- * A kernel whose ordinary pipes are another's beside it has none to compare with: --record writes
- * down what the ordinary pipes of one kernel answer, --compare looks on another one whether its
+ * A kernel whose stock pipes are another's beside it has none to compare with: --record writes
+ * down what the stock pipes of one kernel answer, --compare looks on another one whether its
  * own answer the same.
  */
 #include "stress/duel.hh"
@@ -122,7 +122,7 @@ int run_random(Duel &duel, const Options &options)
 		size_t good = passed(duel, program, &what);
 
 		/*
-		 * An ordinary pipe moves less, when it can't have all the pages at once. That
+		 * A stock pipe moves less, when it can't have all the pages at once. That
 		 * does not happen in the same place every time.
 		 */
 		for (int tries = duel.stock().is_replaying() ? 0 : 5;

@@ -33,7 +33,7 @@ enum class Place : uint8_t {
 	p1_w,
 	p2_r,
 	p2_w,
-	stock_r, /* an ordinary pipe in either world */
+	stock_r, /* a stock pipe in either world */
 	stock_w,
 	tmpfs, /* files to read, which never change */
 	ext4,
@@ -47,7 +47,7 @@ enum class Place : uint8_t {
 	count_,
 };
 
-constexpr int pipes = 4; /* the last one is the ordinary pipe */
+constexpr int pipes = 4; /* the last one is the stock pipe */
 
 /** The pipe that @place is an end of, or -1. */
 constexpr int pipe_of(Place place)

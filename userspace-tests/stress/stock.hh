@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The ordinary pipe's side of a comparison: a world of its own, or what such a world answered on
+ * The stock pipe's side of a comparison: a world of its own, or what such a world answered on
  * another kernel and is written in a log. Of bytes a log has the number and a hash.
  */
 #pragma once

@@ -40,7 +40,7 @@ private:
 	size_t size_;
 };
 
-/* What is written never changes: an ordinary pipe may refer to it for long. */
+/* The memory to write from never changes: a stock pipe may refer to it for long. */
 const Guarded &source()
 {
 	static const Guarded memory(pattern_size, pattern(pattern_size));
@@ -57,7 +57,7 @@ const Guarded &destination(size_t piece)
 	return regions[piece];
 }
 
-/* Where the pieces of op.len bytes end; on page boundaries if op.data is one. */
+/* The ends of the pieces of op.len bytes; on page boundaries if op.data is one. */
 std::vector<size_t> cut(const Op &op)
 {
 	std::vector<size_t> ends;
@@ -298,7 +298,7 @@ Result World::memory_call(const Op &op, std::string *read)
 	auto pieces = in ? source_memory(op) : destination_memory(op);
 	int end = fd(in ? op.to : op.from);
 	int count = static_cast<int>(pieces.size());
-	/* io_uring gives up on an ordinary pipe that splice(2) was used on. */
+	/* io_uring gives up on a stock pipe that splice(2) was used on. */
 	bool own = count == 1 && pipe_of(in ? op.to : op.from) != pipes - 1;
 	Result result = {};
 
@@ -338,7 +338,7 @@ Result World::move_call(const Op &op, off64_t *off_in, off64_t *off_out)
 						      op.len))
 			       : backend_.sendfile(fd(op.to), fd(op.from), pointer(off_in), op.len);
 
-	/* The system call knows private pipes when an ordinary one is on the other side. */
+	/* The system call knows private pipes when a stock one is on the other side. */
 	native &= op.len < 1u << 31 && *off_in == no_offset && *off_out == no_offset &&
 		  pipe_of(op.from) >= 0 && pipe_of(op.to) >= 0 &&
 		  (pipe_of(op.from) == pipes - 1) != (pipe_of(op.to) == pipes - 1);
@@ -402,12 +402,12 @@ void World::feed(const Op &op)
 			checked(send(socket.far.get(), source().data() + done,
 				     std::min(size - done, size_t{1} + op.segments * 3000), 0),
 				"send"));
-	/* What is sent over loopback may take its time. */
+	/* Bytes sent over loopback may take their time. */
 	while (arrived < static_cast<int>(size))
 		checked(ioctl(socket.near.get(), FIONREAD, &arrived), "FIONREAD");
 }
 
-/* What came out of a pipe into a file or socket. */
+/* The bytes that came out of a pipe into a file or socket. */
 std::string World::arrived(const Op &op, Result result, int64_t at)
 {
 	std::string bytes(result.bytes(), '\0');

@@ -19,7 +19,7 @@ void write_text(const std::string &path, const std::string &text)
 	checked(::write(file.get(), text.data(), text.size()), "write " + path);
 }
 
-/* Where cgroup2 is mounted with the memory controller handed down to children. */
+/* The mount point of cgroup2, with the memory controller handed down to children. */
 std::string root()
 {
 	const std::string usual = "/sys/fs/cgroup";

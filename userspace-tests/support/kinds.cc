@@ -13,7 +13,7 @@
 
 namespace {
 
-/* What one datagram carries: what does not fit a pipe would be cut off. */
+/* The size of a datagram. One that does not fit a pipe would be cut off. */
 constexpr size_t datagram = 4096;
 
 Fd loopback_socket(int type, sockaddr_in *bound)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What inotify tells about one file. */
+/* Counts what inotify reports about one file. */
 #pragma once
 
 #include "support/fd.hh"

@@ -19,7 +19,7 @@ struct Pipe {
 
 /** A pipe of the backend under test. Throws when it can't be had. */
 Pipe make_pipe(int flags = 0, unsigned capacity = 0);
-/** An ordinary pipe, whatever the backend. */
+/** A stock pipe, whatever the backend. */
 Pipe make_stock_pipe(int flags = 0);
 
 /** Sets or clears O_NONBLOCK, O_DIRECT, O_ASYNC or O_APPEND. */

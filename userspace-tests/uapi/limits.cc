@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* An unprivileged user: the device, and limits shared with the user's ordinary pipes. */
+/* An unprivileged user: the device, and limits shared with the user's stock pipes. */
 #include "backend/private.hh"
 #include "support/child.hh"
 #include "support/pipe.hh"
@@ -22,7 +22,7 @@ TEST(Unprivileged, MayOpenTheDeviceAndMakePipes)
 		  "");
 }
 
-TEST(Unprivileged, OrdinaryAndPrivatePipesCountTogether)
+TEST(Unprivileged, StockAndPrivatePipesCountTogether)
 {
 	Setting soft(backend().parameters().user_soft, "48");
 
