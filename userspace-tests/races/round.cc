@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "stress/round.hh"
+#include "races/round.hh"
 
 #include <chrono>
 #include <csignal>

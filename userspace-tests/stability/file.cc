@@ -108,7 +108,7 @@ std::string by_vmsplice(const Pipe &pipe)
 {
 	Mapping memory(size);
 
-	do_vmsplice(pipe.in(), memory.view());
+	EXPECT_EQ(do_vmsplice(pipe.in(), memory.view()), moved(size));
 	return std::string(memory.view());
 }
 
@@ -117,7 +117,7 @@ std::string by_splice(const Pipe &pipe)
 {
 	Target target(kind);
 
-	do_splice(pipe.in(), target.fd(), size);
+	EXPECT_EQ(do_splice(pipe.in(), target.fd(), size), moved(size));
 	return target.take(size);
 }
 
