@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Loading and removing privpipe_harden.ko: what it refuses, and what it leaves behind. */
 #include "harden/control.hh"
+#include "harden/fuse.hh"
 #include "support/async.hh"
 #include "support/child.hh"
 #include "support/files.hh"
@@ -17,6 +18,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
+#include <mutex>
 #include <set>
 #include <stdexcept>
 #include <thread>
@@ -388,6 +390,33 @@ TEST(Unit, FailsBesideAModuleThatOnlyAudits)
 	EXPECT_EQ(file_in_pipe(), Seen::new_bytes);
 	EXPECT_EQ(counter("file_calls"), 1u);
 	EXPECT_EQ(run("modprobe -r privpipe_harden").status, 0);
+	expect_untouched();
+}
+
+TEST(Unit, FailsWhileATaskHasNotChangedOver)
+{
+	FuseFile mounted("bytes");
+	std::unique_lock held(mounted.answering());
+	Fd file(open(mounted.path().c_str(), O_RDONLY | O_CLOEXEC), "open a FUSE file");
+	Pipe pipe = make_stock_pipe();
+	Async call([&] {
+		off64_t offset = 0;
+
+		prctl(PR_SET_NAME, "holder");
+		return backend().splice(file.get(), &offset, pipe.out(), nullptr, 5, 0);
+	});
+
+	ASSERT_TRUE(call.waits());
+	Said said = run("LIMIT=1 " + unit_says("ExecStart"));
+
+	EXPECT_NE(said.status, 0);
+	EXPECT_NE(said.words.find("holder["), std::string::npos) << said.words;
+	held.unlock();
+	EXPECT_EQ(call.get(), moved(5));
+	EXPECT_EQ(get(pipe.in(), 5), "bytes");
+	EXPECT_EQ(run(unit_says("ExecStart")).status, 0);
+	EXPECT_EQ(file_in_pipe(), Seen::old_bytes);
+	EXPECT_EQ(run(unit_says("ExecStop")).status, 0);
 	expect_untouched();
 }
 
