@@ -16,7 +16,7 @@ demo: deps-guest	## show private pipes beside stock ones, on a stock kernel in Q
 check: deps-guest-kernel	## build and test everything; ends with how many passed
 	@scripts/check
 
-module: deps-module	## build privpipe.ko for the running kernel, or for KDIR=; see find-headers
+module: deps-module	## build privpipe.ko for the running kernel, or for KDIR=; see scripts/find-headers
 	@scripts/build-module $(or $(KDIR),running)
 
 harden: deps-module	## build privpipe_harden.ko, for the same; docs/harden.md says what for
