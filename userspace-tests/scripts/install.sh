@@ -89,19 +89,17 @@ test_what_is_there_is_known_when_it_ends_early() {
 	[ -z "$(find "$tmp/root" -type f)" ] || fail "files are left"
 }
 
+# The kernel looks for a signature where the file ends with these words; what stands before them is its own affair.
 test_a_signature_survives() {
-	sign=$(realpath "$(headers)")/scripts/sign-file
-	[ -e "$sign" ] || sign=$(echo "$(headers)"/../usr/lib/linux-kbuild-*/scripts/sign-file)
 	module=$(scripts/build-module)
-	openssl req -new -x509 -newkey rsa:2048 -nodes -subj /CN=test/ -outform DER -days 2 \
-		-keyout "$tmp/key" -out "$tmp/cert" 2>/dev/null
-	cp "$module" "$tmp/unsigned.ko"
-	trap 'cp "$tmp/unsigned.ko" "$module"; rm -rf "$tmp"' EXIT
-	"$sign" sha256 "$tmp/key" "$tmp/cert" "$module"
+	cp -p "$module" "$tmp/unsigned.ko"
+	trap 'cp -p "$tmp/unsigned.ko" "$module"; rm -rf "$tmp"' EXIT
+	printf 'signature~Module signature appended~\n' >>"$module"
 	install_into "$tmp/root"
-	installed=$(echo "$tmp"/root/lib/modules/*/updates/privpipe.ko)
-	modinfo -F sig_id "$installed" | grep -q PKCS || fail "the signature is gone"
-	cmp "$module" "$installed" || fail "what was signed is not what is there"
+	cmp "$module" "$tmp"/root/lib/modules/*/updates/privpipe.ko || fail "what was signed is not what is there"
+	cmp -s "$tmp/unsigned.ko" "$tmp"/root/lib/modules/*/updates/privpipe.ko && fail "it was not signed"
+	size=$(stat -c %s "$tmp"/root/lib/modules/*/updates/privpipe_harden.ko)
+	[ "$size" -lt "$(stat -c %s "$(scripts/build-module '' module/harden)")" ] || fail "what is not signed is not stripped"
 }
 
 test_an_unsupported_kernel_is_said_and_the_rest_installed() {
