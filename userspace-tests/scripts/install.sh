@@ -162,7 +162,7 @@ test_a_blank_in_the_path_is_said() {
 	mkdir "$tmp/with blank"
 	cp -r scripts "$tmp/with blank"
 	fails "$tmp/with blank/scripts/build-module"
-	says "a blank in the path"
+	says "a blank or a colon in the path"
 }
 
 test_the_device_is_for_a_group() {
