@@ -8,104 +8,93 @@ export PRIVPIPE_START := $(shell date +%s)
 .PHONY: harden demo-harden test-harden prove-harden
 
 help:		## list the targets
-	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1\t/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 20
 
-demo: deps	## show private pipes beside stock ones, on a stock kernel in QEMU
+demo: deps-guest	## show private pipes beside stock ones, on a stock kernel in QEMU
 	@scripts/demo
 
-check: deps	## build and test everything; ends with how many passed
-	@scripts/install-deps bench
+check: deps-guest-kernel	## build and test everything; ends with how many passed
 	@scripts/check
 
-module: deps	## build privpipe.ko for Debian's newest 6.12 kernel, or for KDIR=
-	@scripts/build-module $(KDIR)
+module: deps-module	## build privpipe.ko for the running kernel, or for KDIR=; see scripts/find-headers
+	@scripts/build-module $(or $(KDIR),running)
 
-harden: deps	## build privpipe_harden.ko, for the same; docs/harden.md says what for
-	@scripts/build-module '$(KDIR)' module/harden
+harden: deps-module	## build privpipe_harden.ko, for the same; docs/harden.md says what for
+	@scripts/build-module $(or $(KDIR),running) module/harden
 
-demo-harden: deps	## show the stock kernel's own pipes before, during and after hardening
+demo-harden: deps-guest	## show the stock kernel's own pipes before, during and after hardening
 	@scripts/demo-harden
 
-test-harden: deps	## run the test suites on a hardened stock kernel in QEMU
+test-harden: deps-guest	## run the test suites on a hardened stock kernel in QEMU
 	@scripts/test-harden
 
-prove-harden: deps	## Dirty Pipe and Copy Fail on a kernel without their fixes, hardened or not
-	@scripts/install-deps bench
+prove-harden: deps-guest-kernel	## Dirty Pipe and Copy Fail on a kernel without their fixes, hardened or not
 	@scripts/prove-harden
 
-test-module: deps	## run the test suites in QEMU, stock system calls against the module
+test-module: deps-guest	## run the test suites in QEMU, stock system calls against the module
 	@scripts/test-module
 
-test-debug: deps	## the same on a kernel with KASAN, lockdep, kmemleak and faults
-	@scripts/install-deps bench
+test-debug: deps-guest-kernel	## the same on a kernel with KASAN, lockdep, kmemleak and faults
 	@scripts/test-kernel debug userspace-tests/plan userspace-tests/plan.debug
 
-check-kcsan: deps	## look for data races, on a kernel with KCSAN
-	@scripts/install-deps bench
+check-kcsan: deps-guest-kernel	## look for data races, on a kernel with KCSAN
 	@scripts/test-kernel kcsan userspace-tests/plan.kcsan
 
-stress: deps		## random programs on both kinds of pipes; N= operations, SEED=
+stress: deps-guest	## random programs on both kinds of pipes; N= operations, SEED=
 	@scripts/stress
 
-stress-races: deps	## everybody at once, for minutes, on the debug kernel
-	@scripts/install-deps bench
+stress-races: deps-guest-kernel	## everybody at once, for minutes, on the debug kernel
 	@scripts/test-kernel debug userspace-tests/plan.races
 
-kunit:		## run the KUnit suites in QEMU, or with ARCH=um or arm64; SUITE=, SERIES=
-	@scripts/install-deps bench
+kunit: deps-guest-kernel$(if $(filter arm64,$(ARCH)),-arm64)	## run the KUnit suites in QEMU, or with ARCH=um or arm64; SUITE=, SERIES=
 	@scripts/kunit
 
-mutants: deps		## plant mistakes in a copy of the module: are they all caught?
-	@scripts/install-deps bench
+mutants: deps-guest-kernel	## plant mistakes in a copy of the module: are they all caught?
 	@scripts/mutants
 
-coverage: deps		## which lines of the module the tests run; takes an hour
-	@scripts/install-deps bench
+coverage: deps-guest-kernel	## which lines of the module the tests run; takes an hour
 	@scripts/coverage
 
-bench:		## measure in User-Mode Linux, in tables of ratios; QUICK=1: main paths
+bench: deps-guest-kernel	## measure in User-Mode Linux, in tables of ratios; QUICK=1: main paths
 	@scripts/bench-lab
 
-bench-host:	## measure on this machine itself, with the module if it is loaded
+bench-host: deps-user-bench	## measure on this machine itself, with the module if it is loaded
 	@scripts/bench-host
 
-lint:		## check style and look for bugs without running anything
-	@scripts/install-deps lint
+lint: deps-guest-lint	## check style and look for bugs without running anything
 	@scripts/lint
 
 SERIES ?= private
 
-series-tree:	## a git tree of Linux 6.12 with patches/SERIES, in build/series-SERIES
-	@scripts/install-deps bench
+series-tree: deps-kernel	## a git tree of Linux 6.12 with patches/SERIES, in build/series-SERIES
 	@scripts/series-tree $(SERIES)
 
 series-export:	## write the commits of that tree to patches/SERIES
 	@scripts/series-export $(SERIES)
 
-series-check:	## apply, build and check patches/SERIES patch by patch; BOOT=1: boot each
-	@scripts/install-deps bench
-	@scripts/install-deps lint
+series-check: deps-guest-kernel-lint	## apply, build and check patches/SERIES patch by patch; BOOT=1: boot each
 	@scripts/series-check $(SERIES)
 
-test-patched: deps	## run the test suites on a debug kernel with patches/SERIES
-	@scripts/install-deps bench
+test-patched: deps-guest-kernel	## run the test suites on a debug kernel with patches/SERIES
 	@scripts/test-patched $(SERIES)
 
-compat: deps	## programs of Debian's on stock, hardened and patched kernels
-	@scripts/install-deps bench
+compat: deps-guest-kernel	## programs of Debian's on stock, hardened and patched kernels
 	@scripts/compat $(SERIES)
 
-shell: deps	## a shell on a stock kernel in QEMU with the module loaded
+shell: deps-guest	## a shell on a stock kernel in QEMU with the module loaded
 	@scripts/shell
 
-install: deps	## install module, library and command; PREFIX=/usr/local DESTDIR=
+install: deps-install	## install modules, library and command; PREFIX=/usr/local DESTDIR= KDIR=
 	@scripts/install
 
 uninstall:	## remove what install put there; same PREFIX= and DESTDIR=
 	@scripts/uninstall
 
-deps:		## install the packages that building and testing needs
-	@scripts/install-deps
+deps: deps-guest-kernel	## install the packages that building and testing needs
+
+# deps-WHAT-WHAT: see scripts/install-deps; one call, so that it prints one line at most.
+deps-%:
+	@scripts/install-deps $(subst -, ,$*)
 
 clean:		## remove everything built or downloaded
 	rm -rf build

@@ -274,7 +274,7 @@ static struct miscdevice pp_device = {
 	.name	= "privpipe",
 	.fops	= &pp_device_fops,
 	.groups	= pp_stats_groups,
-	.mode	= 0666,
+	.mode	= 0660,
 };
 
 static int __init pp_init(void)

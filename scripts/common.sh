@@ -19,23 +19,83 @@ die() {
 	exit 1
 }
 
+[[ $PWD != *[[:space:]:]* ]] ||
+	die "there is a blank or a colon in the path $PWD, with which no kernel module can be built: move this tree"
+
 # need COMMAND PACKAGE
 need() {
 	command -v "$1" >/dev/null || die "missing: $1; 'make deps' installs the package $2"
 }
 
-# one_at_a_time: until this script ends, others of its name wait here: two guests may be
-# prepared at a time.
-one_at_a_time() {
+# hold NAME: until this script ends, any other that holds NAME waits here. The scripts that this
+# one calls hold it, too.
+hold() {
+	local file=$PWD/build/.$1.lock fd
+	[[ " ${PRIVPIPE_HELD-} " != *" $file "* ]] || return 0
 	mkdir -p build
-	exec {lock}>"build/.${0##*/}.lock"
-	flock "$lock"
+	exec {fd}>"$file"
+	if ! flock -n "$fd"; then
+		say "waiting for another ${0##*/} to end: both use $1"
+		flock "$fd"
+	fi
+	export PRIVPIPE_HELD="${PRIVPIPE_HELD-} $file"
+}
+
+# in_background COMMAND...: in a process group of its own, which ends with this script. Sets $!.
+in_background() {
+	set -m
+	"$@" </dev/null &
+	set +m
+	groups+=($!)
+}
+groups=()
+
+end_background() {
+	local group
+	for group in "${groups[@]}"; do
+		kill -TERM -- "-$group" 2>/dev/null || true
+	done
+}
+
+# Whoever owns the tree goes on owning all of build/, also after `sudo make install`.
+give_back() {
+	if [ "$(id -u)" = 0 ] && [ "$(stat -c %u .)" != 0 ] && [ -d build ]; then
+		find build -user 0 -exec chown -h --reference=. {} +
+	fi
+}
+
+at_exit() {
+	end_background
+	[ "${PRIVPIPE_OUTERMOST-}" != $$ ] || give_back
+}
+export PRIVPIPE_OUTERMOST=${PRIVPIPE_OUTERMOST:-$$}
+trap at_exit EXIT
+
+# supported RELEASE: are the modules made for such a kernel?
+supported() {
+	[[ $1 = 6.12.* ]]
+}
+
+# release_of KDIR: of the kernel whose headers are in KDIR.
+release_of() {
+	[ -e "$1/include/config/kernel.release" ] || die "no kernel headers in $1"
+	cat "$1/include/config/kernel.release"
+}
+
+# use_tools: from here on, what fetch-tools unpacks is used.
+use_tools() {
+	local tools arch
+	tools=$PWD/$(scripts/fetch-tools)
+	arch=$(gcc -print-multiarch)
+	PATH=$tools/usr/sbin:$tools/usr/bin:$tools/sbin:$tools/bin:$PATH
+	export LD_LIBRARY_PATH=$tools/usr/lib/$arch:$tools/lib/$arch
 }
 
 # run_suites NAME PLAN: in a guest, see run-guest. The last thing it prints is
 # N passed, N failed, N skipped.
 run_suites() {
 	local status=0
+	hold "guest-$1"
 	scripts/run-guest "$@" || status=$?
 	sed -n 's/^guest: \([0-9]* passed, .*\)/\1/p' "build/guest/$1/results.log"
 	return $status

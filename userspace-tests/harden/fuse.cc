@@ -69,6 +69,7 @@ std::vector<Pipe> FuseFile::take_writes()
 
 void FuseFile::answer_read(const fuse_in_header &request, const fuse_read_in &in)
 {
+	const std::scoped_lock answering(answering_);
 	Pipe pipe = make_stock_pipe();
 	const auto rest = std::string_view(content_).substr(std::min(in.offset, content_.size()));
 	fuse_out_header header = {static_cast<__u32>(sizeof(header) + in.size), 0, request.unique};
@@ -110,6 +111,7 @@ void FuseFile::serve()
 			out.attr.ino = FUSE_ROOT_ID;
 			out.attr.mode = S_IFREG | 0644;
 			out.attr.nlink = 1;
+			out.attr.size = content_.size();
 			reply_with(device_.get(), request, out);
 			break;
 		}

@@ -11,6 +11,7 @@
 
 #include <linux/fuse.h>
 
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -26,6 +27,8 @@ public:
 
 	/** Where it is mounted. */
 	const std::string &path() const { return path_; }
+	/** While this is locked, reads wait for their answers, whatever signals come. */
+	std::mutex &answering() { return answering_; }
 	/** Ends it; the pipes that the data of the writes is in, one for each. */
 	std::vector<Pipe> take_writes();
 
@@ -34,6 +37,7 @@ private:
 	void answer_read(const fuse_in_header &request, const fuse_read_in &in);
 
 	std::string path_, content_;
+	std::mutex answering_;
 	Fd device_;
 	std::vector<Pipe> writes_;
 	std::thread daemon_;

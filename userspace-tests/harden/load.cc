@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Loading and removing privpipe_harden.ko: what it refuses, and what it leaves behind. */
 #include "harden/control.hh"
+#include "harden/fuse.hh"
 #include "support/async.hh"
 #include "support/child.hh"
 #include "support/files.hh"
@@ -17,6 +18,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
+#include <mutex>
 #include <set>
 #include <stdexcept>
 #include <thread>
@@ -62,6 +64,25 @@ std::string untraceable(size_t length)
 		if ((type == "t" || type == "T") && name.size() == length && !others.contains(name))
 			return name;
 	throw std::runtime_error("all functions can be traced");
+}
+
+struct Said {
+	int status;
+	std::string words;
+};
+
+/* Runs @command in a shell. */
+Said run(const std::string &command)
+{
+	FILE *pipe = popen((command + " 2>&1").c_str(), "re");
+	Said said{};
+
+	if (!pipe)
+		throw std::runtime_error("popen");
+	for (int c; (c = fgetc(pipe)) != EOF;)
+		said.words += static_cast<char>(c);
+	said.status = pclose(pipe);
+	return said;
 }
 
 /* What the systemd unit has for @key. */
@@ -334,24 +355,104 @@ TEST(Waiting, ATaskThatHoldsTheTransitionIsNamed)
 }
 
 /* As an administrator or systemd does, with Debian's kmod. */
-TEST(Unit, LoadsItAndUndoesThat)
+TEST(Unit, IsActiveOncePipesGetCopiesAndUndoesThat)
 {
-	EXPECT_EQ(std::system(unit_says("ExecStart").c_str()), 0);
-	while (in_transition())
-		std::this_thread::sleep_for(10ms);
+	EXPECT_EQ(run(unit_says("ExecStart")).status, 0);
+	EXPECT_FALSE(in_transition());
 	EXPECT_EQ(file_in_pipe(), Seen::old_bytes);
-	EXPECT_EQ(std::system(unit_says("ExecStart").c_str()), 0) << "loaded already";
-	EXPECT_EQ(std::system(unit_says("ExecStop").c_str()), 0);
+	EXPECT_EQ(run(unit_says("ExecStart")).status, 0) << "loaded already";
+	EXPECT_EQ(run(unit_says("ExecStop")).status, 0);
+	expect_untouched();
+	EXPECT_EQ(run(unit_says("ExecStop")).status, 0) << "removed already";
+}
+
+TEST(Unit, FailsWhereItCannotBeLoadedAndSaysWhy)
+{
+	{
+		Setting off("/proc/sys/kernel/ftrace_enabled", "0");
+		Said said = run(unit_says("ExecStart"));
+
+		EXPECT_NE(said.status, 0);
+		EXPECT_NE(said.words.find("ftrace is disabled"), std::string::npos) << said.words;
+	}
 	expect_untouched();
 }
 
-TEST(Unit, RemovesAModuleThatOnlyAudits)
+TEST(Unit, FailsBesideAModuleThatOnlyAudits)
 {
-	EXPECT_EQ(std::system((unit_says("ExecStart") + " mode=audit").c_str()), 0);
+	EXPECT_EQ(run("modprobe privpipe_harden mode=audit").status, 0);
+
+	Said said = run(unit_says("ExecStart"));
+
+	EXPECT_NE(said.status, 0);
+	EXPECT_NE(said.words.find("mode=audit"), std::string::npos) << said.words;
 	EXPECT_EQ(counter("file_calls"), 0u);
 	EXPECT_EQ(file_in_pipe(), Seen::new_bytes);
 	EXPECT_EQ(counter("file_calls"), 1u);
-	EXPECT_EQ(std::system(unit_says("ExecStop").c_str()), 0);
+	EXPECT_EQ(run("modprobe -r privpipe_harden").status, 0);
+	expect_untouched();
+}
+
+TEST(Unit, FailsWhileATaskHasNotChangedOver)
+{
+	FuseFile mounted("bytes");
+	std::unique_lock held(mounted.answering());
+	Fd file(open(mounted.path().c_str(), O_RDONLY | O_CLOEXEC), "open a FUSE file");
+	Pipe pipe = make_stock_pipe();
+	Async call([&] {
+		off64_t offset = 0;
+
+		prctl(PR_SET_NAME, "holder");
+		return backend().splice(file.get(), &offset, pipe.out(), nullptr, 5, 0);
+	});
+
+	ASSERT_TRUE(call.waits());
+	Said said = run("LIMIT=1 " + unit_says("ExecStart"));
+
+	EXPECT_NE(said.status, 0);
+	EXPECT_NE(said.words.find("holder["), std::string::npos) << said.words;
+	held.unlock();
+	EXPECT_EQ(call.get(), moved(5));
+	EXPECT_EQ(get(pipe.in(), 5), "bytes");
+	EXPECT_EQ(run(unit_says("ExecStart")).status, 0);
+	EXPECT_EQ(file_in_pipe(), Seen::old_bytes);
+	EXPECT_EQ(run(unit_says("ExecStop")).status, 0);
+	expect_untouched();
+}
+
+/* An administrator wrote 0 to the livepatch's `enabled`. */
+TEST(Unit, EnablesWhatWasDisabled)
+{
+	ASSERT_EQ(harden(), moved(0));
+	disable();
+	EXPECT_EQ(run(unit_says("ExecStart")).status, 0);
+	EXPECT_EQ(file_in_pipe(), Seen::old_bytes);
+	EXPECT_EQ(soften(), moved(0));
+	expect_untouched();
+}
+
+TEST(Unit, DoesNotWaitForEverToStop)
+{
+	Pipe pipe = make_stock_pipe();
+	std::string before = fill(pipe);
+
+	ASSERT_EQ(harden(), moved(0));
+	Async call([&] {
+		prctl(PR_SET_NAME, "holder");
+		return do_vmsplice(pipe.out(), "x");
+	});
+
+	ASSERT_TRUE(call.waits());
+	for (const std::string &command :
+	     {unit_says("ExecStop"), std::string("modprobe -r privpipe_harden")}) {
+		Said said = run("LIMIT=1 " + command);
+
+		EXPECT_NE(said.status, 0);
+		EXPECT_NE(said.words.find("holder["), std::string::npos) << said.words;
+	}
+	EXPECT_TRUE(same(drain(pipe.in()), before));
+	EXPECT_EQ(call.get(), moved(1));
+	EXPECT_EQ(run(unit_says("ExecStop")).status, 0);
 	expect_untouched();
 }
 

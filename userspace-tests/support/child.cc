@@ -14,8 +14,6 @@
 
 namespace {
 
-constexpr uid_t nobody_in_particular = 54321;
-
 std::string read_text(int fd)
 {
 	std::string text;

@@ -14,6 +14,9 @@ void require(bool true_in_child, const std::string &message);
  */
 [[nodiscard]] std::string in_child(const std::function<void()> &body);
 
+/** The user and the group that become_unprivileged() changes to. */
+constexpr unsigned int nobody_in_particular = 54321;
+
 /** For a child: becomes a user without any capability. */
 void become_unprivileged();
 

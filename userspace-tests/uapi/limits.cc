@@ -6,8 +6,20 @@
 
 #include <gtest/gtest.h>
 
-TEST(Unprivileged, MayOpenTheDeviceAndMakePipes)
+/* Without udev, which hands it to a group. */
+TEST(Unprivileged, MayNotOpenTheDevice)
 {
+	EXPECT_EQ(in_child([] {
+			  become_unprivileged();
+			  require(open("/dev/privpipe", O_RDWR | O_CLOEXEC) < 0 && errno == EACCES,
+				  "EACCES");
+		  }),
+		  "");
+}
+
+TEST(Unprivileged, MayOpenTheDeviceOfItsGroupAndMakePipes)
+{
+	checked(chown("/dev/privpipe", 0, nobody_in_particular), "chown");
 	EXPECT_EQ(in_child([] {
 			  become_unprivileged();
 
@@ -20,6 +32,7 @@ TEST(Unprivileged, MayOpenTheDeviceAndMakePipes)
 				  "PRIVPIPE_CREATE");
 		  }),
 		  "");
+	checked(chown("/dev/privpipe", 0, 0), "chown");
 }
 
 TEST(Unprivileged, StockAndPrivatePipesCountTogether)

@@ -1,0 +1,59 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154,SC2016 # tmp comes from run; what is quoted is for others to expand
+# The commands in README.md and docs/*.md: they exist, and work as written.
+
+# commands FILE...: the lines of code, without comments.
+commands() {
+	sed -n 's/^    \([^ ].*\)/\1/p' "$@" | sed 's/ *#.*//' | grep .
+}
+
+test_every_target_and_script_named_exists() {
+	{ commands README.md docs/*.md; grep -oh '`[^`]*`' README.md docs/*.md userspace-tests/README.md | tr -d '`'; } >"$tmp/said"
+	grep -oE '\bmake [a-z][a-z-]+' "$tmp/said" | sort -u | while read -r _ target; do
+		grep -q "^$target:" Makefile || fail "no target $target"
+	done
+	grep -oE '\bscripts/[a-z-]+' "$tmp/said" | sort -u | while read -r script; do
+		[ -x "$script" ] || fail "no $script"
+	done
+}
+
+test_modules_are_built_where_readme_loads_them_from() {
+	release=6.12.1-any
+	root=$tmp/root/lib/modules/$release/build
+	mkdir -p "$tmp/bin" "$root/include/config"
+	echo $release >"$root/include/config/kernel.release"
+	printf '#!/bin/sh\necho %s\n' $release >"$tmp/bin/uname"
+	printf 'modules:\n\ttouch $(M)/privpipe.ko $(M)/privpipe_harden.ko\n' >"$root/Makefile"
+	chmod +x "$tmp/bin/uname"
+	PATH=$tmp/bin:$PATH
+	[ "$(scripts/find-headers "$tmp/root")" = "$root" ] || fail "the running kernel's headers are not taken"
+	for sources in module module/harden; do
+		works scripts/build-module "$root" $sources
+		built=$(tail -n 1 "$tmp/said")
+		grep -qF "${built/$PWD\/build/build}" <(commands README.md | sed "s/\$(uname -r)/$release/") ||
+			grep -qF "build/${sources##*/}/RELEASE/${built##*/}" README.md || fail "README.md does not name $built"
+	done
+	rm -r build/{module,harden}/$release
+}
+
+test_an_unsupported_kernel_or_one_without_headers_is_said() {
+	mkdir -p "$tmp/bin"
+	printf '#!/bin/sh\necho "$RELEASE"\n' >"$tmp/bin/uname"
+	chmod +x "$tmp/bin/uname"
+	newest=$(scripts/fetch-headers "$(scripts/find-kernel newest)")
+	PATH=$tmp/bin:$PATH
+	RELEASE=6.1.0-9-amd64 works scripts/find-headers "$tmp/root"
+	says "6.1.0-9-amd64, is not supported"
+	says "$newest"
+	RELEASE=6.12.1-any works scripts/find-headers "$tmp/root"
+	says "apt-get install linux-headers-6.12.1-any"
+	says "$newest"
+}
+
+# Without a kernel of its own to build for, a machine still gets both, for Debian's newest.
+test_make_module_and_make_harden_work() {
+	for target in module harden; do
+		works make $target
+		[ -e "$(tail -n 1 "$tmp/said")" ] || fail "make $target says no module: $(cat "$tmp/said")"
+	done
+}

@@ -1,0 +1,83 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # tmp comes from run
+# Scripts that run beside each other, and scripts that are ended.
+
+# gone PID...: wait for them to end.
+gone() {
+	local pid tries=300
+	for pid in "$@"; do
+		while [ -d "/proc/$pid" ] && ! grep -q '^State:.Z' "/proc/$pid/status"; do
+			[ $((tries -= 1)) -gt 0 ] || fail "$pid goes on: $(tr '\0' ' ' <"/proc/$pid/cmdline")"
+			sleep 0.1
+		done
+	done
+}
+
+# until_there FILE...
+until_there() {
+	local file tries=300
+	for file in "$@"; do
+		while [ ! -s "$file" ]; do
+			[ $((tries -= 1)) -gt 0 ] || fail "no $file"
+			sleep 0.1
+		done
+	done
+}
+
+test_a_guest_of_the_same_name_waits() {
+	mkdir -p build/guest/test-together
+	echo precious >build/guest/test-together/disk
+	bash -c 'source scripts/common.sh; hold guest-test-together; echo held; exec sleep 1000' >"$tmp/held" &
+	holder=$!
+	until_there "$tmp/held"
+	timeout 2 scripts/run-guest test-together <(echo shell) >"$tmp/said" 2>&1 || true
+	kill $holder
+	says "waiting for another run-guest"
+	[ "$(cat build/guest/test-together/disk)" = precious ] || fail "its files are gone"
+	rm -r build/guest/test-together
+}
+
+test_what_is_held_is_held_for_the_scripts_called_too() {
+	works timeout 60 bash -c 'source scripts/common.sh; hold test-together; bash -c "source scripts/common.sh; hold test-together"'
+}
+
+# All that check calls is replaced by what waits, or is over at once.
+fake_check() {
+	mkdir -p "$tmp/tree/scripts"
+	cp scripts/{check,common.sh} "$tmp/tree/scripts"
+	for script in build-user build-module test-host kunit test-module test-harden stress demo demo-harden; do
+		printf '#!/bin/bash\necho "1 passed, 0 failed, 0 skipped"\n' >"$tmp/tree/scripts/$script"
+	done
+	for script in "$@"; do
+		printf '#!/bin/bash\nsleep 1000 &\necho $$ $! >%s\nsleep 1001; true\n' "$tmp/$script" >"$tmp/tree/scripts/$script"
+	done
+	chmod +x "$tmp"/tree/scripts/*
+}
+
+# end_check SIGNAL: while the scripts of fake_check wait.
+end_check() {
+	fake_check test-module stress
+	"$tmp/tree/scripts/check" >"$tmp/said" 2>&1 &
+	check=$!
+	until_there "$tmp"/{test-module,stress}
+	kill -"$1" $check
+	read -ra pids < <(cat "$tmp"/{test-module,stress} | xargs)
+	gone $check "${pids[@]}"
+}
+
+test_check_ends_its_children_when_it_is_terminated() {
+	end_check TERM
+}
+
+test_check_ends_its_children_when_its_terminal_goes() {
+	end_check HUP
+}
+
+test_check_counts_what_every_part_says() {
+	fake_check
+	works "$tmp/tree/scripts/check"
+	says "7 passed, 0 failed, 0 skipped"
+	printf '#!/bin/bash\nexit 1\n' >"$tmp/tree/scripts/stress"
+	fails "$tmp/tree/scripts/check"
+	says "6 passed, 1 failed, 0 skipped"
+}
