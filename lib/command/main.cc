@@ -41,20 +41,23 @@ const std::array commands{
 	      "  -h, --help        print this\n"},
 	Entry{"stat", stat_command,
 	      "usage: privpipe stat [OPTION]...\n"
-	      "Show the module's counters: on a terminal those that count, again and\n"
-	      "again, with what they grow by each second; otherwise all of them once.\n"
+	      "Show the counters of privpipe and privpipe_harden: on a terminal those that\n"
+	      "count, again and again, with what they grow by each second; otherwise all of\n"
+	      "them once.\n"
 	      "\n"
 	      "  --interval=SECONDS  how long to wait in between (default: 1), and go on\n"
 	      "                      where the output is no terminal\n"
 	      "  --once              show them once\n"
-	      "  --help              print this\n"},
+	      "  --json              print each sample as a JSON object on one line\n"
+	      "  --sysroot=DIR       read below DIR/sys instead of /sys\n"
+	      "  -h, --help          print this\n"},
 	Entry{"demo", demo_command,
 	      "usage: privpipe demo [OPTION]...\n"
 	      "Show on this machine what a private pipe does differently.\n"
 	      "\n"
 	      "  --dir=DIR  where to put test files of 192 MiB, best on ext4\n"
 	      "             (default: $PRIVPIPE_TEST_EXT4, else /var/tmp)\n"
-	      "  --help     print this\n"},
+	      "  -h, --help print this\n"},
 };
 
 const char *const general_usage =

@@ -412,7 +412,7 @@ TEST_F(Copy, TellsOfBadArguments)
 
 TEST(Help, IsGivenForTheShortOptionToo)
 {
-	for (const std::string command : {"copy"}) {
+	for (const std::string command : {"copy", "stat", "demo"}) {
 		EXPECT_EQ(run({command, "-h"}).code(), 0);
 		EXPECT_EQ(run({command, "-h"}).out, run({"help", command}).out);
 	}
