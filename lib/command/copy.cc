@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "command.h"
 #include "endpoint.h"
+#include "interrupt.h"
 #include "message.h"
 #include "parse.h"
 #include "progress.h"
+#include "tcp.h"
 
 #include <privpipe/privpipe.hpp>
 
+#include <chrono>
 #include <cstdio>
 #include <getopt.h>
 #include <limits>
@@ -23,6 +26,8 @@ struct Options {
 	Policy policy = Policy::module_default;
 	std::uint32_t capacity = 0;
 	bool quiet = false;
+	std::chrono::duration<double> wait = std::chrono::minutes(1);
+	Opening opening;
 };
 
 std::optional<Policy> parse_policy(const std::string &name)
@@ -56,38 +61,54 @@ Result<std::size_t> insist(int fd, short events, Call call)
 	}
 }
 
-// EINVAL has one cause left: our arguments are right.
+// Our arguments are right, so EINVAL is the other file's.
 std::string reason(std::error_code why)
 {
-	return why == std::errc::invalid_argument ? "it does not support splice" : why.message();
+	return why.message() +
+	       (why == std::errc::invalid_argument ? " (it may not support splice)" : "");
+}
+
+// Empties the pipe into the target. @return the message of what went wrong, or nothing
+std::optional<std::string> drain(const Pipe &pipe, std::size_t left, const Target &target,
+				 Progress &progress)
+{
+	while (left > 0) {
+		auto moved = insist(target.fd.get(), POLLOUT,
+				    [&] { return pipe.reader.splice_to({target.fd.get()}, left); });
+		if (!moved)
+			return "cannot write '" + target.name + "': " + reason(moved.error());
+		if (*moved == 0)
+			return "cannot write '" + target.name + "': it takes nothing";
+		left -= *moved;
+		progress.add(*moved);
+	}
+	return {};
 }
 
 // Moves everything. @return the message of what went wrong, or nothing
-std::optional<std::string> copy(const Endpoint &source, const Endpoint &target, const Pipe &pipe,
-				std::size_t capacity, Policy policy, Progress &progress)
+std::optional<std::string> copy(const Endpoint &source, const Target &target, const Pipe &pipe,
+				Policy policy, Progress &progress)
 {
 	const SpliceFlags flags = policy == Policy::move ? SpliceFlags::move : SpliceFlags::none;
+	const auto empty = pipe.reader.query();
+	if (!empty)
+		return "cannot query the pipe: " + empty.error().message();
 
-	for (;;) {
+	for (bool begun = false;; begun = true) {
 		auto entered = insist(source.fd.get(), POLLIN, [&] {
-			return pipe.writer.splice_from({source.fd.get()}, capacity, flags, policy);
+			return pipe.writer.splice_from({source.fd.get()}, empty->capacity, flags,
+						       policy);
 		});
 		if (!entered)
 			return "cannot read '" + source.name + "': " + reason(entered.error());
+		// Now that the source is known to give something, or to be empty.
+		if (!begun)
+			if (auto error = target.begin())
+				return error;
 		if (*entered == 0)
 			return {};
-		for (std::size_t left = *entered; left > 0;) {
-			auto moved = insist(target.fd.get(), POLLOUT, [&] {
-				return pipe.reader.splice_to({target.fd.get()}, left);
-			});
-			if (!moved)
-				return "cannot write '" + target.name +
-				       "': " + reason(moved.error());
-			if (*moved == 0)
-				return "cannot write '" + target.name + "': it takes nothing";
-			left -= *moved;
-			progress.add(*moved);
-		}
+		if (auto error = drain(pipe, *entered, target, progress))
+			return error;
 	}
 }
 
@@ -114,39 +135,69 @@ void report(const Progress &progress, const Query &query)
 
 int run(const std::string &from, const std::string &to, const Options &options)
 {
-	// The pipe first: nothing is truncated when there is none to be had.
+	Progress progress(!options.quiet && ::isatty(STDERR_FILENO));
+	const Interrupt interrupt(progress);
+
+	// The pipe first: without one there is no reason to open anything else.
 	const auto device = Device::open();
 	if (!device)
 		return complain("cannot open '/dev/privpipe'", device.error());
 	const auto pipe = device->create(CreateFlags::cloexec, options.capacity);
 	if (!pipe)
 		return complain("cannot make a pipe", pipe.error());
-	const auto empty = pipe->reader.query();
-	if (!empty)
-		return complain("cannot query the pipe", empty.error());
-
-	const auto source = open_source(from);
+	const auto source = open_source(from, options.opening);
 	if (!source)
 		return complain(source.error());
-	auto target = open_target(to, *source);
+	auto target = Target::open(to, *source, options.opening);
 	if (!target)
 		return complain(target.error());
 
-	Progress progress(size_of(*source), !options.quiet && ::isatty(STDERR_FILENO));
-	auto error = copy(*source, *target, *pipe, empty->capacity, options.policy, progress);
-	// A file system may keep an error until the end.
-	if (::close(target->fd.release()) < 0 && !error)
-		error = "cannot close '" + target->name + "': " + last_error().message();
+	progress.start(size_of(*source));
+	auto error = copy(*source, *target, *pipe, options.policy, progress);
+	if (!error)
+		error = target->finish(options.wait);
 	progress.finish();
-
 	if (error) {
 		complain(*error);
 		return complain("stopped after " + std::to_string(progress.done()) + " bytes");
 	}
+	if (source->connection)
+		settle(source->fd);
 	const auto query = pipe->reader.query();
 	if (!options.quiet && query)
 		report(progress, *query);
 	return 0;
+}
+
+// Stores an option. @return whether its argument makes sense
+bool set_option(Options &options, int option, const std::string &argument)
+{
+	if (option == 'p') {
+		const auto policy = parse_policy(argument);
+		options.policy = policy.value_or(Policy::module_default);
+		return policy.has_value();
+	}
+	if (option == 'c') {
+		const auto bytes = parse_bytes(argument);
+		options.capacity = std::uint32_t(bytes.value_or(0));
+		return bytes && *bytes <= std::numeric_limits<std::uint32_t>::max();
+	}
+	if (option == 'w') {
+		const auto wait = parse_seconds(argument);
+		options.wait = wait.value_or(options.wait);
+		return wait.has_value();
+	}
+	if (option == 'b') {
+		options.opening.bind = argument;
+		return !argument.empty();
+	}
+	(option == 'i' ? options.opening.in_place : options.quiet) = true;
+	return true;
+}
+
+bool listens(const std::string &name)
+{
+	return name.starts_with(':');
 }
 
 } // namespace
@@ -156,33 +207,28 @@ int copy_command(int argc, char **argv)
 	static const option long_options[] = {
 		{"policy", required_argument, nullptr, 'p'},
 		{"capacity", required_argument, nullptr, 'c'},
+		{"bind", required_argument, nullptr, 'b'},
+		{"wait", required_argument, nullptr, 'w'},
+		{"in-place", no_argument, nullptr, 'i'},
 		{"quiet", no_argument, nullptr, 'q'},
 		{"help", no_argument, nullptr, 'h'},
 		{},
 	};
 	Options options;
 
-	for (int c; (c = ::getopt_long(argc, argv, "", long_options, nullptr)) != -1;) {
-		if (c == 'p') {
-			const auto policy = parse_policy(optarg);
-			if (!policy)
-				return complain("no policy '" + std::string(optarg) + "'"),
-				       usage_error;
-			options.policy = *policy;
-		} else if (c == 'c') {
-			const auto bytes = parse_bytes(optarg);
-			if (!bytes || *bytes > std::numeric_limits<std::uint32_t>::max())
-				return complain("no capacity '" + std::string(optarg) + "'"),
-				       usage_error;
-			options.capacity = std::uint32_t(*bytes);
-		} else if (c == 'q') {
-			options.quiet = true;
-		} else {
+	for (int c, index; (c = ::getopt_long(argc, argv, "h", long_options, &index)) != -1;) {
+		if (c == 'h' || c == '?') {
 			print_usage(c == 'h' ? stdout : stderr, "copy");
 			return c == 'h' ? 0 : usage_error;
 		}
+		const std::string argument = optarg ? optarg : "";
+		if (!set_option(options, c, argument))
+			return complain("no " + std::string(long_options[index].name) + " '" +
+					argument + "'"),
+			       usage_error;
 	}
-	if (argc - optind != 2) {
+	if (argc - optind != 2 || (!options.opening.bind.empty() && !listens(argv[optind]) &&
+				   !listens(argv[optind + 1]))) {
 		print_usage(stderr, "copy");
 		return usage_error;
 	}

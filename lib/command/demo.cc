@@ -11,6 +11,7 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <future>
 #include <getopt.h>
 #include <linux/magic.h>
@@ -402,19 +403,32 @@ void whole_file_step(Tour &tour, const Device &device, const std::string &direct
 			"nearly all pages of the file were taken: they moved, nobody copied them");
 }
 
-void counters_step(Tour &tour, const Counters &before)
+void counters_step(Tour &tour, const std::expected<Counters, std::string> &before)
 {
-	const Counters after = need(read_counters(), counters_directory);
+	const auto after = read_counters(counters_directory);
 	bool grown = false;
 
-	for (const auto &[name, value] : after) {
-		const auto old = before.find(name);
-		const std::uint64_t growth = value - (old == before.end() ? 0 : old->second);
+	if (!before || !after) {
+		tour.note("not shown", before ? after.error() : before.error());
+		return;
+	}
+	for (const auto &[name, value] : *after) {
+		const auto old = before->find(name);
+		const std::uint64_t growth = value - (old == before->end() ? 0 : old->second);
 		if (growth)
 			tour.note(name, std::to_string(growth));
 		grown = grown || growth;
 	}
 	tour.claim(grown, "the module has counted what this tour did");
+}
+
+// What a claim about stock pipes that fails means.
+std::string why_stock_differs()
+{
+	std::string enabled;
+	std::ifstream("/sys/kernel/livepatch/privpipe_harden/enabled") >> enabled;
+	return enabled == "1" ? "Stock pipes of this machine copy: privpipe_harden is loaded."
+			      : "This kernel's stock pipes do not share pages: it may be patched.";
 }
 
 int run(const std::string &directory)
@@ -423,7 +437,7 @@ int run(const std::string &directory)
 	if (!device)
 		return complain("cannot open '/dev/privpipe' (is the module loaded?)",
 				device.error());
-	const auto counters = read_counters().value_or(Counters());
+	const auto counters = read_counters(counters_directory);
 
 	utsname kernel;
 	::uname(&kernel);
@@ -461,7 +475,7 @@ int run(const std::string &directory)
 	tour.step("The counters",
 		  "   What the module has counted since this tour began (privpipe stat).\n",
 		  [&] { counters_step(tour, counters); });
-	return tour.finish();
+	return tour.finish(why_stock_differs());
 }
 
 std::string default_directory()
@@ -483,7 +497,7 @@ int demo_command(int argc, char **argv)
 	};
 	std::string directory = default_directory();
 
-	for (int c; (c = ::getopt_long(argc, argv, "", long_options, nullptr)) != -1;) {
+	for (int c; (c = ::getopt_long(argc, argv, "h", long_options, nullptr)) != -1;) {
 		if (c != 'd') {
 			print_usage(c == 'h' ? stdout : stderr, "demo");
 			return c == 'h' ? 0 : usage_error;

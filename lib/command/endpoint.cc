@@ -1,154 +1,182 @@
 // SPDX-License-Identifier: MIT
 #include "endpoint.h"
+#include "interrupt.h"
 #include "message.h"
+#include "tcp.h"
 
-#include <charconv>
 #include <fcntl.h>
-#include <memory>
-#include <netdb.h>
-#include <sys/socket.h>
+#include <filesystem>
 #include <sys/stat.h>
 #include <unistd.h>
 
 using privpipe::Fd;
+namespace fs = std::filesystem;
 
 namespace {
 
-std::unexpected<std::string> failed(const std::string &operation, const std::string &name,
-				    std::error_code why)
+constexpr const char *in_place_hint = " (--in-place writes into the file itself)";
+
+// A name that exists is a file, whatever it looks like.
+std::optional<Address> address_of(const std::string &name)
 {
-	return std::unexpected(operation + " '" + name + "': " + why.message());
+	return fs::exists(fs::symlink_status(name)) ? std::nullopt : parse_address(name);
 }
 
-std::expected<Fd, std::string> connect_to(const std::string &name, const addrinfo &address)
+std::expected<Endpoint, std::string> connection_to(const std::string &name, const Address &where,
+						   const Opening &opening)
 {
-	Fd fd(::socket(address.ai_family, address.ai_socktype | SOCK_CLOEXEC, address.ai_protocol));
+	auto fd = open_connection(name, where, opening.bind);
 
-	if (!fd || ::connect(fd.get(), address.ai_addr, address.ai_addrlen) < 0)
-		return failed("cannot connect to", name, last_error());
-	return fd;
-}
-
-std::expected<Fd, std::string> accept_on(const std::string &name, const addrinfo &address)
-{
-	Fd listener(::socket(address.ai_family, address.ai_socktype | SOCK_CLOEXEC,
-			     address.ai_protocol));
-	const int on = 1;
-
-	if (!listener ||
-	    ::setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
-	    ::bind(listener.get(), address.ai_addr, address.ai_addrlen) < 0 ||
-	    ::listen(listener.get(), 1) < 0)
-		return failed("cannot listen on", name, last_error());
-
-	Fd fd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
 	if (!fd)
-		return failed("cannot accept on", name, last_error());
-	return fd;
+		return std::unexpected(fd.error());
+	return Endpoint{name, std::move(*fd), true};
 }
 
-std::expected<Fd, std::string> open_address(const std::string &name, const Address &where)
+std::expected<Endpoint, std::string> opened(std::string name, Fd fd)
 {
-	addrinfo hints{};
-	addrinfo *found = nullptr;
-
-	hints.ai_socktype = SOCK_STREAM;
-	hints.ai_flags = AI_NUMERICSERV | (where.host.empty() ? AI_PASSIVE : 0);
-	int error = ::getaddrinfo(where.host.empty() ? nullptr : where.host.c_str(),
-				  where.port.c_str(), &hints, &found);
-	if (error)
-		return std::unexpected("cannot look up '" + name + "': " + ::gai_strerror(error));
-	const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> list(found, ::freeaddrinfo);
-
-	std::expected<Fd, std::string> fd;
-	for (const addrinfo *address = found; address; address = address->ai_next) {
-		fd = where.host.empty() ? accept_on(name, *address) : connect_to(name, *address);
-		if (fd)
-			break;
-	}
-	return fd;
+	if (!fd)
+		return failed("cannot open", name, last_error());
+	return Endpoint{std::move(name), std::move(fd)};
 }
 
-// Opens whatever a name may stand for; the standard descriptor is for "-".
-std::expected<Endpoint, std::string> open_endpoint(const std::string &name, int standard, int flags,
-						   mode_t mode = 0)
+bool is_same_file(const struct stat &a, const struct stat &b)
 {
-	if (const auto address = parse_address(name)) {
-		auto fd = open_address(name, *address);
-		if (!fd)
-			return std::unexpected(fd.error());
-		return Endpoint{name, std::move(*fd)};
-	}
+	return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
 
-	Endpoint endpoint{name, Fd()};
-	if (name == "-") {
-		endpoint.name = standard == STDIN_FILENO ? "standard input" : "standard output";
-		endpoint.fd = Fd(::fcntl(standard, F_DUPFD_CLOEXEC, 0));
-	} else {
-		endpoint.fd = Fd(::open(name.c_str(), flags | O_CLOEXEC, mode));
-	}
-	if (!endpoint.fd)
-		return failed("cannot open", endpoint.name, last_error());
-	return endpoint;
+// @return a message when a file is to be copied to itself
+std::optional<std::string> same_file(const Endpoint &source, const Endpoint &target)
+{
+	struct stat from;
+	struct stat to;
+
+	if (::fstat(source.fd.get(), &from) < 0 || ::fstat(target.fd.get(), &to) < 0 ||
+	    !S_ISREG(to.st_mode) || !is_same_file(from, to))
+		return {};
+	return "'" + source.name + "' and '" + target.name + "' are the same file";
+}
+
+// The mode of a new file, before the umask.
+mode_t mode_after(const Endpoint &source)
+{
+	struct stat from;
+
+	if (::fstat(source.fd.get(), &from) < 0 || !S_ISREG(from.st_mode))
+		return 0666;
+	return from.st_mode & 0777;
+}
+
+// A file's own path, without symbolic links; nothing for a file without a name, which only a link
+// in /proc leads to.
+std::optional<std::string> own_path(const std::string &name, const struct stat &status)
+{
+	struct stat found;
+	std::error_code error;
+	fs::path path = fs::canonical(name, error);
+
+	if (error || ::lstat(path.c_str(), &found) < 0 || !is_same_file(found, status))
+		return {};
+	return path;
 }
 
 } // namespace
 
-std::optional<Address> parse_address(const std::string &name)
+std::expected<Endpoint, std::string> open_source(const std::string &name, const Opening &opening)
 {
-	const auto colon = name.rfind(':');
-	if (colon == std::string::npos || name.find('/') != std::string::npos)
-		return {};
+	if (name == "-")
+		return opened("standard input", Fd(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)));
+	if (const auto address = address_of(name))
+		return connection_to(name, *address, opening);
 
-	Address address{name.substr(0, colon), name.substr(colon + 1)};
-	unsigned port = 0;
-	const char *const end = address.port.data() + address.port.size();
-	const auto [rest, error] = std::from_chars(address.port.data(), end, port);
-	if (error != std::errc() || rest != end || port > 65535)
-		return {};
-
-	std::string &host = address.host;
-	if (host.size() >= 2 && host.front() == '[' && host.back() == ']')
-		host = host.substr(1, host.size() - 2);
-	return address;
-}
-
-std::expected<Endpoint, std::string> open_source(const std::string &name)
-{
-	auto source = open_endpoint(name, STDIN_FILENO, O_RDONLY);
-
+	auto source = opened(name, Fd(::open(name.c_str(), O_RDONLY | O_CLOEXEC)));
 	struct stat status;
 	if (source && ::fstat(source->fd.get(), &status) == 0 && S_ISDIR(status.st_mode))
-		return failed("cannot read", source->name,
-			      std::make_error_code(std::errc::is_a_directory));
+		return failed("cannot read", name, std::make_error_code(std::errc::is_a_directory));
 	return source;
 }
 
-std::expected<Endpoint, std::string> open_target(const std::string &name, const Endpoint &source)
+std::expected<Target, std::string> Target::replace(const std::string &name,
+						   std::expected<Replacement, std::error_code> file,
+						   const char *hint)
 {
-	struct stat from;
-	if (::fstat(source.fd.get(), &from) < 0)
-		return failed("cannot look at", source.name, last_error());
+	if (!file)
+		return std::unexpected("cannot make '" + name + "': " + file.error().message() +
+				       hint);
+	Target target(Endpoint{name, file->take_fd()});
+	target.replacement_.emplace(std::move(*file));
+	return target;
+}
 
-	auto target = open_endpoint(name, STDOUT_FILENO, O_WRONLY | O_CREAT,
-				    S_ISREG(from.st_mode) ? from.st_mode & 0777 : 0666);
-	if (!target)
-		return target;
-
-	const int fd = target->fd.get();
+std::expected<Target, std::string> Target::open_path(const std::string &name,
+						     const Endpoint &source, bool in_place)
+{
 	struct stat to;
-	if (::fstat(fd, &to) < 0)
-		return failed("cannot look at", target->name, last_error());
+	if (::stat(name.c_str(), &to) < 0) {
+		if (errno != ENOENT || name.empty())
+			return failed("cannot open", name, last_error());
+		if (fs::is_symlink(fs::symlink_status(name)))
+			return std::unexpected("'" + name + "' is a link that leads nowhere");
+		return replace(name, Replacement::of_none(name, mode_after(source)), "");
+	}
+
+	// Opened also when it is going to be replaced: that needs the permission to write to it.
+	auto there = opened(name, Fd(::open(name.c_str(), O_WRONLY | O_CLOEXEC)));
+	if (!there)
+		return std::unexpected(there.error());
+	if (auto refusal = same_file(source, *there))
+		return std::unexpected(*refusal);
+	Target target(std::move(*there));
 	if (!S_ISREG(to.st_mode))
 		return target;
-	if (from.st_dev == to.st_dev && from.st_ino == to.st_ino)
-		return std::unexpected("'" + source.name + "' and '" + target->name +
-				       "' are the same file");
-	if (::fcntl(fd, F_GETFL) & O_APPEND)
-		return std::unexpected("cannot write '" + target->name +
-				       "': splice cannot append to a file");
-	// What standard output holds already is the shell's business.
-	if (name != "-" && ::ftruncate(fd, 0) < 0)
-		return failed("cannot truncate", target->name, last_error());
+	const auto path = own_path(name, to);
+	if (!in_place && path)
+		return replace(name, Replacement::of(*path, to), in_place_hint);
+	target.truncate_ = true;
 	return target;
+}
+
+std::expected<Target, std::string> Target::open(const std::string &name, const Endpoint &source,
+						const Opening &opening)
+{
+	std::expected<Endpoint, std::string> endpoint;
+
+	if (name == "-")
+		endpoint =
+			opened("standard output", Fd(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)));
+	else if (const auto address = address_of(name))
+		endpoint = connection_to(name, *address, opening);
+	else
+		return open_path(name, source, opening.in_place);
+	if (!endpoint)
+		return std::unexpected(endpoint.error());
+	if (auto refusal = same_file(source, *endpoint))
+		return std::unexpected(*refusal);
+	if (::fcntl(endpoint->fd.get(), F_GETFL) & O_APPEND)
+		return std::unexpected(
+			"cannot write '" + endpoint->name +
+			"': it is open for appending, which splice does not support");
+	return Target(std::move(*endpoint));
+}
+
+std::optional<std::string> Target::begin() const
+{
+	if (truncate_ && ::ftruncate(fd.get(), 0) < 0)
+		return "cannot truncate '" + name + "': " + last_error().message();
+	return {};
+}
+
+std::optional<std::string> Target::finish(std::chrono::duration<double> wait)
+{
+	if (connection)
+		if (const auto error = deliver(fd, wait))
+			return "'" + name + "' may not have everything: " + *error;
+
+	const Uninterrupted guard;
+	// A file system may keep an error until the end.
+	if (::close(fd.release()) < 0)
+		return "cannot close '" + name + "': " + last_error().message();
+	if (replacement_)
+		if (const auto error = replacement_->take_place())
+			return "cannot replace '" + name + "': " + error.message() + in_place_hint;
+	return {};
 }

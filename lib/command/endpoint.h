@@ -1,41 +1,64 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "replacement.h"
+
 #include <privpipe/privpipe.hpp>
 
+#include <chrono>
 #include <expected>
 #include <optional>
 #include <string>
-
-/** The two halves of HOST:PORT; an empty host means to listen. */
-struct Address {
-	std::string host;
-	std::string port;
-
-	bool operator==(const Address &) const = default;
-};
-
-/**
- * Tells an address from a path.
- *
- * @return the halves of "HOST:PORT", "[ADDRESS]:PORT" or ":PORT" when PORT is a number of at most
- *         65535 and there is no slash; else nothing: it is a path
- */
-std::optional<Address> parse_address(const std::string &name);
 
 /** Something to copy from or to, open. */
 struct Endpoint {
 	std::string name; ///< for messages
 	privpipe::Fd fd;
+	bool connection = false; ///< over TCP, made by this process
+};
+
+/** How to open SRC and DST of privpipe copy. */
+struct Opening {
+	std::string bind;      ///< the address to listen on; empty for all
+	bool in_place = false; ///< write into a file instead of replacing it
+};
+
+/** Where a copy goes to. */
+class Target : public Endpoint {
+public:
+	/**
+	 * Opens DST.  A file of that name stays as it is.
+	 *
+	 * @param source must not be the same file; its mode becomes that of a new file
+	 * @return it, or a message that names it and says what failed
+	 */
+	static std::expected<Target, std::string>
+	open(const std::string &name, const Endpoint &source, const Opening &opening);
+
+	/** Truncates a file that is written in place. @return what went wrong, or nothing */
+	std::optional<std::string> begin() const;
+
+	/**
+	 * Closes it, after everything has been written: puts a file in its place, and waits until
+	 * the other side of a connection has everything.
+	 *
+	 * @param wait see deliver()
+	 * @return what went wrong, or nothing
+	 */
+	std::optional<std::string> finish(std::chrono::duration<double> wait);
+
+private:
+	explicit Target(Endpoint endpoint) : Endpoint(std::move(endpoint)) {}
+
+	static std::expected<Target, std::string> open_path(const std::string &name,
+							    const Endpoint &source, bool in_place);
+	static std::expected<Target, std::string>
+	replace(const std::string &name, std::expected<Replacement, std::error_code> file,
+		const char *hint);
+
+	bool truncate_ = false;
+	std::optional<Replacement> replacement_;
 };
 
 /** Opens SRC of privpipe copy. @return it, or a message that names it and says what failed */
-std::expected<Endpoint, std::string> open_source(const std::string &name);
-
-/**
- * Opens DST of privpipe copy, and truncates it when it is a file.
- *
- * @param source must not be the same file; its mode becomes that of a new file
- * @return it, or a message that names it and says what failed
- */
-std::expected<Endpoint, std::string> open_target(const std::string &name, const Endpoint &source);
+std::expected<Endpoint, std::string> open_source(const std::string &name, const Opening &opening);

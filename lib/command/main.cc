@@ -5,6 +5,8 @@
 #include <array>
 #include <csignal>
 #include <cstdio>
+#include <fcntl.h>
+#include <unistd.h>
 
 namespace {
 
@@ -20,34 +22,42 @@ const std::array commands{
 	      "Copy SRC to DST through a private pipe.\n"
 	      "\n"
 	      "SRC and DST are each one of\n"
-	      "  PATH        a file, device or FIFO; DST is truncated or made\n"
+	      "  PATH        a file, device or FIFO; DST is replaced when the copy is complete\n"
 	      "  -           standard input, standard output\n"
 	      "  HOST:PORT   connect to it over TCP; [ADDRESS]:PORT for IPv6\n"
 	      "  :PORT       wait for one TCP connection\n"
-	      "Write ./NAME for a file whose name looks like HOST:PORT.\n"
+	      "A name that exists is a PATH. Write ./NAME for a new file whose name looks like\n"
+	      "HOST:PORT.\n"
 	      "\n"
 	      "  --policy=never|move|auto|always\n"
 	      "                    when pages of SRC are taken out of the page cache\n"
 	      "                    instead of copied (default: what the module says)\n"
-	      "  --capacity=BYTES  of the pipe; K and M may follow (default: 64K)\n"
+	      "  --capacity=BYTES  of the pipe; K, M and G may follow (default: 64K)\n"
+	      "  --bind=ADDRESS    the address of this machine that :PORT is at (default: all)\n"
+	      "  --wait=SECONDS    how long the receiver may take to close the connection after\n"
+	      "                    the last byte has arrived (default: 60)\n"
+	      "  --in-place        write into DST instead of replacing it\n"
 	      "  --quiet           print nothing but errors\n"
-	      "  --help            print this\n"},
+	      "  -h, --help        print this\n"},
 	Entry{"stat", stat_command,
 	      "usage: privpipe stat [OPTION]...\n"
-	      "Show the module's counters: on a terminal those that count, again and\n"
-	      "again, with what they grow by each second; otherwise all of them once.\n"
+	      "Show the counters of privpipe and privpipe_harden: on a terminal those that\n"
+	      "count, again and again, with what they grow by each second; otherwise all of\n"
+	      "them once.\n"
 	      "\n"
 	      "  --interval=SECONDS  how long to wait in between (default: 1), and go on\n"
 	      "                      where the output is no terminal\n"
 	      "  --once              show them once\n"
-	      "  --help              print this\n"},
+	      "  --json              print each sample as a JSON object on one line\n"
+	      "  --sysroot=DIR       read below DIR/sys instead of /sys\n"
+	      "  -h, --help          print this\n"},
 	Entry{"demo", demo_command,
 	      "usage: privpipe demo [OPTION]...\n"
 	      "Show on this machine what a private pipe does differently.\n"
 	      "\n"
 	      "  --dir=DIR  where to put test files of 192 MiB, best on ext4\n"
 	      "             (default: $PRIVPIPE_TEST_EXT4, else /var/tmp)\n"
-	      "  --help     print this\n"},
+	      "  -h, --help print this\n"},
 };
 
 const char *const general_usage =
@@ -81,6 +91,16 @@ int help(const std::string &topic)
 	return 0;
 }
 
+// A file that is opened must not become a standard stream that was closed.  These are open the
+// wrong way round, so that using them fails as it would have.
+void open_standard_streams()
+{
+	for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+		if (::fcntl(fd, F_GETFD) < 0)
+			// The lowest number is free, so it is this one.
+			(void)::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 } // namespace
 
 void print_usage(std::FILE *out, const std::string &name)
@@ -94,14 +114,16 @@ int main(int argc, char **argv)
 {
 	const std::string name = argc > 1 ? argv[1] : "";
 
-	// A reader that went away is an error to report, not a reason to vanish.
+	open_standard_streams();
+	// A reader that went away is an error to report, not a reason to vanish; so is a limit.
 	std::signal(SIGPIPE, SIG_IGN);
+	std::signal(SIGXFSZ, SIG_IGN);
 
 	if (name == "--version") {
 		std::puts("privpipe " PRIVPIPE_VERSION);
 		return 0;
 	}
-	if (name == "--help" || name == "help")
+	if (name == "--help" || name == "-h" || name == "help")
 		return help(name == "help" && argc > 2 ? argv[2] : "");
 	if (const Entry *entry = find(name))
 		return entry->run(argc - 1, argv + 1);

@@ -15,6 +15,12 @@ int complain(const std::string &what, std::error_code why)
 	return complain(what + ": " + why.message());
 }
 
+std::unexpected<std::string> failed(const std::string &operation, const std::string &name,
+				    std::error_code why)
+{
+	return std::unexpected(operation + " '" + name + "': " + why.message());
+}
+
 std::error_code last_error()
 {
 	return {errno, std::generic_category()};

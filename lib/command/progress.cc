@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <cstdio>
 
-Progress::Progress(std::optional<std::uint64_t> expected, bool shown)
-	: expected_(expected), shown_(shown)
+void Progress::start(std::optional<std::uint64_t> expected)
 {
+	expected_ = expected;
+	start_ = Clock::now();
+	next_ = start_ + pause;
 }
 
 void Progress::add(std::uint64_t bytes)
@@ -17,12 +19,12 @@ void Progress::add(std::uint64_t bytes)
 		return;
 	next_ = Clock::now() + pause;
 
-	std::string line = human(double(done_));
+	std::string line = human(double(done()));
 	if (expected_)
 		line += " of " + human(double(*expected_)) + ", " +
-			std::to_string(100 * done_ / *expected_) + "%";
+			std::to_string(100 * done() / *expected_) + "%";
 	std::fprintf(stderr, "\r%s, %s/s\033[K", line.c_str(),
-		     human(double(done_) / seconds()).c_str());
+		     human(double(done()) / seconds()).c_str());
 }
 
 void Progress::finish()
@@ -36,8 +38,8 @@ std::string Progress::summary() const
 	char text[128];
 
 	std::snprintf(text, sizeof(text), "%llu bytes (%s) in %.2f s, %s/s",
-		      static_cast<unsigned long long>(done_), human(double(done_)).c_str(),
-		      seconds(), human(double(done_) / seconds()).c_str());
+		      static_cast<unsigned long long>(done()), human(double(done())).c_str(),
+		      seconds(), human(double(done()) / seconds()).c_str());
 	return text;
 }
 

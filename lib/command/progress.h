@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -9,11 +10,15 @@
 /** How far a copy has come, shown on one line of stderr that is written over and over. */
 class Progress {
 public:
+	/** @param shown whether to show anything */
+	explicit Progress(bool shown) : shown_(shown) {}
+
 	/**
+	 * Starts the clock.
+	 *
 	 * @param expected how many bytes will come, when that is known
-	 * @param shown    whether to show anything
 	 */
-	Progress(std::optional<std::uint64_t> expected, bool shown);
+	void start(std::optional<std::uint64_t> expected);
 
 	/** Counts bytes, and shows them a few times a second. */
 	void add(std::uint64_t bytes);
@@ -21,7 +26,10 @@ public:
 	/** Removes the line. */
 	void finish();
 
-	/** @return the bytes counted */
+	/** @return whether there may be a line */
+	[[nodiscard]] bool shown() const { return shown_; }
+
+	/** @return the bytes counted; a signal handler may ask, too */
 	[[nodiscard]] std::uint64_t done() const { return done_; }
 
 	/** @return "67108864 bytes (64.0 MiB) in 0.25 s, 256.0 MiB/s" */
@@ -35,7 +43,7 @@ private:
 
 	std::optional<std::uint64_t> expected_;
 	bool shown_;
-	std::uint64_t done_ = 0;
-	Clock::time_point start_ = Clock::now();
-	Clock::time_point next_ = start_ + pause;
+	std::atomic<std::uint64_t> done_ = 0;
+	Clock::time_point start_;
+	Clock::time_point next_;
 };

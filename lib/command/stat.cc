@@ -2,11 +2,13 @@
 #include "command.h"
 #include "counters.h"
 #include "message.h"
+#include "parse.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
+#include <ctime>
 #include <getopt.h>
 #include <optional>
 #include <thread>
@@ -17,63 +19,113 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 struct Sample {
-	Counters counters;
+	AllCounters modules;
 	Clock::time_point when = Clock::now();
 };
 
-int width_of_names(const Counters &counters)
+struct Options {
+	std::optional<std::chrono::duration<double>> interval;
+	bool json = false;
+	std::string sysroot;
+};
+
+std::string time_of_day()
+{
+	const std::time_t now = std::time(nullptr);
+	std::tm local{};
+	std::array<char, 32> text;
+
+	std::strftime(text.data(), text.size(), "%FT%T%z", ::localtime_r(&now, &local));
+	return text.data();
+}
+
+int width_of_names(const AllCounters &modules)
 {
 	std::size_t width = 0;
 
-	for (const auto &[name, value] : counters)
-		width = std::max(width, name.size());
+	for (const auto &[module, counters] : modules)
+		for (const auto &[name, value] : counters)
+			width = std::max(width, module.size() + 1 + name.size());
 	return int(width);
+}
+
+// How fast a counter grows.  A module that was loaded meanwhile began with zeros.
+double rate(const Sample &now, const Sample &before, const std::string &module,
+	    const std::string &name, std::uint64_t value)
+{
+	const std::chrono::duration<double> passed = now.when - before.when;
+	const auto counters = before.modules.find(module);
+	std::uint64_t last = 0;
+
+	if (counters != before.modules.end())
+		if (const auto old = counters->second.find(name); old != counters->second.end())
+			last = old->second;
+	return (double(value) - double(last)) / passed.count();
 }
 
 // A screen has few lines: what has counted nothing yet is left out of a @p brief view.
 void show(const Sample &now, const std::optional<Sample> &before, bool brief)
 {
-	const int width = width_of_names(now.counters);
+	const int width = width_of_names(now.modules);
 
 	if (brief)
-		std::printf("%-*s %15s %17s\n", width, "counter", "so far", "now");
-	for (const auto &[name, value] : now.counters) {
-		if (brief && value == 0)
-			continue;
-		std::printf("%-*s %15llu", width, name.c_str(),
-			    static_cast<unsigned long long>(value));
-		if (before) {
-			const auto old = before->counters.find(name);
-			const std::uint64_t last = old == before->counters.end() ? 0 : old->second;
-			const std::chrono::duration<double> passed = now.when - before->when;
-			std::printf(" %15.1f/s", (double(value) - double(last)) / passed.count());
+		std::printf("%-*s %20s %17s\n", width, "counter", "so far", "now");
+	for (const auto &[module, counters] : now.modules) {
+		for (const auto &[name, value] : counters) {
+			if (brief && value == 0)
+				continue;
+			std::string label = module;
+			label.append("/").append(name);
+			std::printf("%-*s %20llu", width, label.c_str(),
+				    static_cast<unsigned long long>(value));
+			if (before)
+				std::printf(" %15.1f/s", rate(now, *before, module, name, value));
+			std::putchar('\n');
 		}
-		std::putchar('\n');
 	}
 }
 
-int run(std::optional<std::chrono::duration<double>> interval)
+// One object a line.  The names are those of sysfs files and need no quoting of their own.
+void show_json(const Sample &now)
 {
-	const bool screen = interval && ::isatty(STDOUT_FILENO);
+	std::printf("{\"time\":\"%s\"", time_of_day().c_str());
+	for (const auto &[module, counters] : now.modules) {
+		std::printf(",\"%s\":{", module.c_str());
+		const char *separator = "";
+		for (const auto &[name, value] : counters) {
+			std::printf("%s\"%s\":%llu", separator, name.c_str(),
+				    static_cast<unsigned long long>(value));
+			separator = ",";
+		}
+		std::putchar('}');
+	}
+	std::puts("}");
+}
+
+int run(const Options &options)
+{
+	const bool screen = options.interval && !options.json && ::isatty(STDOUT_FILENO);
 	std::optional<Sample> before;
 
 	for (;;) {
-		auto counters = read_counters();
+		auto counters = read_all_counters(options.sysroot);
 		if (!counters)
-			return complain(std::string("cannot read '") + counters_directory + "'",
-					counters.error());
+			return complain(counters.error());
 		Sample now{std::move(*counters)};
 		if (screen)
 			std::fputs("\033[H\033[J", stdout);
-		else if (before)
-			std::putchar('\n');
-		show(now, before, screen);
+		else if (options.interval && !options.json)
+			std::printf("%stime %s\n", before ? "\n" : "", time_of_day().c_str());
+		if (options.json)
+			show_json(now);
+		else
+			show(now, before, screen);
 		if (std::fflush(stdout) != 0)
 			return complain("cannot write 'standard output'", last_error());
-		if (!interval)
+		if (!options.interval)
 			return 0;
 		before = std::move(now);
-		std::this_thread::sleep_for(*interval);
+		std::this_thread::sleep_for(*options.interval);
 	}
 }
 
@@ -84,24 +136,26 @@ int stat_command(int argc, char **argv)
 	static const option long_options[] = {
 		{"interval", required_argument, nullptr, 'i'},
 		{"once", no_argument, nullptr, 'o'},
+		{"json", no_argument, nullptr, 'j'},
+		{"sysroot", required_argument, nullptr, 's'},
 		{"help", no_argument, nullptr, 'h'},
 		{},
 	};
-	std::optional<std::chrono::duration<double>> interval;
-	if (::isatty(STDOUT_FILENO))
-		interval = std::chrono::seconds(1);
+	Options options;
+	bool once = false;
 
-	for (int c; (c = ::getopt_long(argc, argv, "", long_options, nullptr)) != -1;) {
+	for (int c; (c = ::getopt_long(argc, argv, "h", long_options, nullptr)) != -1;) {
 		if (c == 'i') {
-			char *end;
-			interval = std::chrono::duration<double>(std::strtod(optarg, &end));
-			// A day at the most: longer ones overflow the clock in the end.
-			if (end == optarg || *end ||
-			    !(interval->count() > 0 && interval->count() <= 86400))
+			options.interval = parse_seconds(optarg);
+			if (!options.interval || options.interval->count() == 0)
 				return complain("no interval '" + std::string(optarg) + "'"),
 				       usage_error;
 		} else if (c == 'o') {
-			interval.reset();
+			once = true;
+		} else if (c == 'j') {
+			options.json = true;
+		} else if (c == 's') {
+			options.sysroot = optarg;
 		} else {
 			print_usage(c == 'h' ? stdout : stderr, "stat");
 			return c == 'h' ? 0 : usage_error;
@@ -111,5 +165,9 @@ int stat_command(int argc, char **argv)
 		print_usage(stderr, "stat");
 		return usage_error;
 	}
-	return run(interval);
+	if (once)
+		options.interval.reset();
+	else if (!options.interval && !options.json && ::isatty(STDOUT_FILENO))
+		options.interval = std::chrono::seconds(1);
+	return run(options);
 }

@@ -41,11 +41,14 @@ void Tour::claim(bool holds, const std::string &text)
 	table_ = false;
 	++claims_;
 	failed_ += !holds;
+	stock_failed_ = stock_failed_ || (!holds && text.starts_with("stock: "));
 	std::printf("   %-6s  %s\n", holds ? "ok" : "FAILED", text.c_str());
 }
 
-int Tour::finish()
+int Tour::finish(const std::string &why_stock)
 {
+	if (stock_failed_)
+		std::printf("\n%s\n", why_stock.c_str());
 	std::printf("\ndemo: %d claims, %d failed\n", claims_, failed_);
 	return failed_ ? 1 : 0;
 }

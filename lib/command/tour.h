@@ -30,12 +30,18 @@ public:
 	/** Prints whether a claim holds. */
 	void claim(bool holds, const std::string &text);
 
-	/** Prints the verdict. @return the exit status */
-	int finish();
+	/**
+	 * Prints the verdict.
+	 *
+	 * @param why_stock printed when a claim that begins with "stock: " does not hold
+	 * @return the exit status
+	 */
+	int finish(const std::string &why_stock = {});
 
 private:
 	bool table_ = false; // the line above belongs to a table
 	int steps_ = 0;
 	int claims_ = 0;
 	int failed_ = 0;
+	bool stock_failed_ = false; // a claim about stock pipes
 };

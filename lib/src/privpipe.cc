@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 namespace privpipe {
@@ -26,6 +27,14 @@ Result<std::size_t> vmsplice_on(int end, std::span<const iovec> memory, SpliceFl
 		privpipe_vmsplice(end, memory.data(), memory.size(), std::to_underlying(flags)));
 }
 
+// A limit leaves the waiting to Wait.
+SpliceFlags limited(SpliceFlags flags, const Wait &wait)
+{
+	return wait.limited() ? flags | SpliceFlags::nonblock : flags;
+}
+
+constexpr pollfd nothing{-1, 0, 0};
+
 } // namespace
 
 static_assert(std::to_underlying(SpliceFlags::move) == SPLICE_F_MOVE);
@@ -43,6 +52,15 @@ Arena::~Arena()
 {
 	if (!memory_.empty())
 		::munmap(memory_.data(), memory_.size());
+}
+
+Result<Arena> Arena::map(Fd fd, std::size_t size)
+{
+	void *memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
+
+	if (memory == MAP_FAILED)
+		return failure();
+	return Arena(std::move(fd), {static_cast<std::byte *>(memory), size});
 }
 
 Result<Query> End::query() const
@@ -68,10 +86,16 @@ Result<std::size_t> WriteEnd::write(std::span<const std::byte> bytes) const
 	return bytes_or_errno(::write(fd(), bytes.data(), bytes.size()));
 }
 
-Transfer WriteEnd::write_all(std::span<const std::byte> bytes) const
+Transfer WriteEnd::write_all(std::span<const std::byte> bytes, const Until &until) const
 {
-	return repeat(bytes.size(), [&](std::uint64_t done, std::size_t len) {
-		return write(bytes.subspan(done, len));
+	const Wait wait(until, {pollfd{fd(), POLLOUT, 0}, nothing});
+
+	return repeat(bytes.size(), wait, [&](std::uint64_t done, std::size_t len) {
+		const auto rest = bytes.subspan(done, len);
+		if (!wait.limited())
+			return write(rest);
+		const iovec piece{const_cast<std::byte *>(rest.data()), rest.size()};
+		return bytes_or_errno(::pwritev2(fd(), &piece, 1, -1, RWF_NOWAIT));
 	});
 }
 
@@ -82,11 +106,13 @@ Result<std::size_t> WriteEnd::splice_from(File source, std::size_t len, SpliceFl
 					      std::to_underlying(flags), privpipe_policy(policy)));
 }
 
-Transfer WriteEnd::splice_all_from(File source, std::uint64_t len, SpliceFlags flags,
-				   Policy policy) const
+Transfer WriteEnd::splice_all_from(File source, std::uint64_t len, SpliceFlags flags, Policy policy,
+				   const Until &until) const
 {
-	return repeat(len, [&](std::uint64_t, std::size_t rest) {
-		return splice_from(source, rest, flags, policy);
+	const Wait wait(until, {pollfd{fd(), POLLOUT, 0}, pollfd{source.fd, POLLIN, 0}});
+
+	return repeat(len, wait, [&](std::uint64_t, std::size_t rest) {
+		return splice_from(source, rest, limited(flags, wait), policy);
 	});
 }
 
@@ -108,10 +134,16 @@ Result<std::size_t> ReadEnd::read(std::span<std::byte> bytes) const
 	return bytes_or_errno(::read(fd(), bytes.data(), bytes.size()));
 }
 
-Transfer ReadEnd::read_all(std::span<std::byte> bytes) const
+Transfer ReadEnd::read_all(std::span<std::byte> bytes, const Until &until) const
 {
-	return repeat(bytes.size(), [&](std::uint64_t done, std::size_t len) {
-		return read(bytes.subspan(done, len));
+	const Wait wait(until, {pollfd{fd(), POLLIN, 0}, nothing});
+
+	return repeat(bytes.size(), wait, [&](std::uint64_t done, std::size_t len) {
+		const auto rest = bytes.subspan(done, len);
+		if (!wait.limited())
+			return read(rest);
+		const iovec piece{rest.data(), rest.size()};
+		return bytes_or_errno(::preadv2(fd(), &piece, 1, -1, RWF_NOWAIT));
 	});
 }
 
@@ -121,10 +153,13 @@ Result<std::size_t> ReadEnd::splice_to(File target, std::size_t len, SpliceFlags
 					      std::to_underlying(flags), PRIVPIPE_POLICY_DEFAULT));
 }
 
-Transfer ReadEnd::splice_all_to(File target, std::uint64_t len, SpliceFlags flags) const
+Transfer ReadEnd::splice_all_to(File target, std::uint64_t len, SpliceFlags flags,
+				const Until &until) const
 {
-	return repeat(len, [&](std::uint64_t, std::size_t rest) {
-		return splice_to(target, rest, flags);
+	const Wait wait(until, {pollfd{fd(), POLLIN, 0}, pollfd{target.fd, POLLOUT, 0}});
+
+	return repeat(len, wait, [&](std::uint64_t, std::size_t rest) {
+		return splice_to(target, rest, limited(flags, wait));
 	});
 }
 
@@ -158,14 +193,11 @@ Result<Pipe> Device::create(CreateFlags flags, std::uint32_t capacity) const
 
 Result<Arena> Device::create_arena(std::size_t size) const
 {
-	const Fd arena(privpipe_arena(fd(), size, O_CLOEXEC));
+	Fd arena(privpipe_arena(fd(), size, O_CLOEXEC));
 
 	if (!arena)
 		return failure();
-	void *memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, arena.get(), 0);
-	if (memory == MAP_FAILED)
-		return failure();
-	return Arena({static_cast<std::byte *>(memory), size});
+	return Arena::map(std::move(arena), size);
 }
 
 Result<std::size_t> Device::sendfile(int target, File source, std::size_t count,
@@ -175,23 +207,31 @@ Result<std::size_t> Device::sendfile(int target, File source, std::size_t count,
 						std::to_underlying(flags)));
 }
 
-Transfer Device::sendfile_all(int target, File source, std::uint64_t count,
-			      SendfileFlags flags) const
+Transfer Device::sendfile_all(int target, File source, std::uint64_t count, SendfileFlags flags,
+			      const Until &until) const
 {
-	return repeat(count, [&](std::uint64_t, std::size_t rest) {
+	const Wait wait(until, {pollfd{target, POLLOUT, 0}, nothing});
+
+	return repeat(count, wait, [&](std::uint64_t, std::size_t rest) {
 		return sendfile(target, source, rest, flags);
 	});
 }
 
 Relay splice_all(File source, const Pipe &pipe, File target, std::uint64_t len, SpliceFlags flags,
-		 Policy policy)
+		 Policy policy, const Until &until)
 {
+	const Wait wait(until,
+			{pollfd{pipe.writer.fd(), POLLOUT, 0}, pollfd{source.fd, POLLIN, 0}});
 	Relay relay;
 
 	while (relay.read < len) {
-		auto entered =
-			pipe.writer.splice_from(source, at_most(len - relay.read), flags, policy);
-		if (!entered && entered.error() == std::errc::interrupted)
+		relay.error = wait();
+		if (relay.error)
+			break;
+		auto entered = pipe.writer.splice_from(source, at_most(len - relay.read),
+						       limited(flags, wait), policy);
+		if (!entered &&
+		    (entered.error() == std::errc::interrupted || wait.again(entered.error())))
 			continue;
 		if (!entered)
 			relay.error = entered.error();
@@ -199,7 +239,7 @@ Relay splice_all(File source, const Pipe &pipe, File target, std::uint64_t len, 
 			break;
 		relay.read += *entered;
 
-		Transfer drained = pipe.reader.splice_all_to(target, *entered, flags);
+		Transfer drained = pipe.reader.splice_all_to(target, *entered, flags, until);
 		relay.written += drained.bytes;
 		if (drained.bytes < *entered) {
 			// A target that takes nothing and gives no reason would look like the end.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <privpipe/privpipe.hpp>
+#include "wait.h"
 
 #include <algorithm>
 
@@ -16,20 +16,25 @@ constexpr std::size_t at_most(std::uint64_t len)
 /**
  * Repeats a call until it has moved @p len bytes, moves none or fails; goes on after a signal.
  *
+ * @param wait does so before each call, when the caller is not to block in it; returns an error to
+ *             end with, or nothing
  * @param call takes the bytes moved so far and how many to ask for, and returns a Result of bytes
  */
-template <typename Call>
-Transfer repeat(std::uint64_t len, Call call)
+template <typename Wait, typename Call>
+Transfer repeat(std::uint64_t len, const Wait &wait, Call call)
 {
 	Transfer done;
 
 	while (done.bytes < len) {
+		done.error = wait();
+		if (done.error)
+			break;
 		Result<std::size_t> moved = call(done.bytes, at_most(len - done.bytes));
 		if (moved) {
 			if (*moved == 0)
 				break;
 			done.bytes += *moved;
-		} else if (moved.error() != std::errc::interrupted) {
+		} else if (moved.error() != std::errc::interrupted && !wait.again(moved.error())) {
 			done.error = moved.error();
 			break;
 		}

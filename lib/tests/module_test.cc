@@ -20,6 +20,8 @@ using namespace privpipe;
 namespace {
 
 using Bytes = std::vector<std::byte>;
+using Clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
 
 // Bytes that tell where they came from.
 Bytes pattern(std::size_t size)
@@ -254,7 +256,103 @@ TEST_F(Library, ErrorsAreThoseOfTheCalls)
 	EXPECT_EQ(pipe.writer.splice_from({file.get(), &offset}, 1).error(),
 		  std::errc::invalid_argument);
 	EXPECT_EQ(pipe.writer.splice_from({-1}, 1).error(), std::errc::bad_file_descriptor);
-	pipe.reader = ReadEnd(Fd());
+	pipe.reader.close();
 	EXPECT_EQ(pipe.writer.write(content).error(), std::errc::broken_pipe);
 	EXPECT_EQ(pipe.writer.splice_from({file.get()}, 1).error(), std::errc::broken_pipe);
+}
+
+TEST_F(Library, ADeviceAndAnEndCanComeFromElsewhere)
+{
+	Device other(Fd(::fcntl(device->fd(), F_DUPFD_CLOEXEC, 0)));
+	Pipe pipe = other.create().value();
+	ReadEnd reader(pipe.reader.release());
+	std::array<std::byte, 3> bytes{};
+
+	EXPECT_FALSE(pipe.reader);
+	EXPECT_EQ(pipe.writer.write_all(bytes).bytes, bytes.size());
+	EXPECT_EQ(reader.query()->unread, bytes.size());
+}
+
+TEST_F(Library, AnArenaCanBeMappedAgain)
+{
+	constexpr std::size_t size = 2 * 4096;
+	const auto arena = device->create_arena(size);
+	ASSERT_TRUE(arena) << arena.error().message();
+	const auto other = Arena::map(Fd(::fcntl(arena->fd(), F_DUPFD_CLOEXEC, 0)), size);
+	ASSERT_TRUE(other) << other.error().message();
+
+	arena->bytes()[5000] = std::byte{7};
+	EXPECT_EQ(other->bytes()[5000], std::byte{7});
+	const Pipe pipe = create();
+	EXPECT_EQ(pipe.writer.vmsplice(other->bytes(), SpliceFlags::gift), size);
+	EXPECT_EQ(arena->bytes()[5000], std::byte{0});
+	EXPECT_EQ(Arena::map(Fd(::fcntl(arena->fd(), F_DUPFD_CLOEXEC, 0)), 2 * size).error(),
+		  std::errc::no_such_device_or_address);
+}
+
+TEST_F(Library, TheAllCallsEndAtADeadline)
+{
+	const Until until{.deadline = Clock::now() + 50ms};
+	const Bytes content = pattern(200000);
+	const Fd file = memory_file(content);
+	int fds[2];
+	ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	const Fd peer(fds[0]);
+	const Fd socket(fds[1]);
+	Bytes read(10);
+	const Pipe full = create();
+	const Pipe empty = create();
+
+	const Transfer filled = full.writer.splice_all_from(
+		{file.get()}, content.size(), SpliceFlags::none, Policy::module_default, until);
+	EXPECT_EQ(filled.bytes, 65536U);
+	EXPECT_EQ(filled.error, std::errc::timed_out);
+	EXPECT_EQ(full.writer.write_all(content, until).error, std::errc::timed_out);
+	EXPECT_EQ(empty.reader.read_all(read, until).error, std::errc::timed_out);
+	EXPECT_EQ(empty.reader.splice_all_to({socket.get()}, 1, SpliceFlags::none, until).error,
+		  std::errc::timed_out);
+	// The pipe has room; it is the source that gives nothing.
+	EXPECT_EQ(splice_all({socket.get()}, empty, {file.get()}, 1, SpliceFlags::none,
+			     Policy::module_default, until)
+			  .error,
+		  std::errc::timed_out);
+}
+
+TEST_F(Library, TheAllCallsWaitWhenTheyHaveALimit)
+{
+	const Bytes content = pattern(500000);
+	const Fd source = memory_file(content);
+	Bytes read(content.size());
+	std::stop_source stop;
+	const Until until{.stop = stop.get_token()};
+	const Pipe pipe = create();
+
+	std::jthread filling([&] {
+		EXPECT_EQ(pipe.writer.write_all({content.data(), 250000}, until).bytes, 250000U);
+		std::int64_t offset = 250000;
+		EXPECT_EQ(pipe.writer
+				  .splice_all_from({source.get(), &offset}, 250000,
+						   SpliceFlags::none, Policy::module_default, until)
+				  .bytes,
+			  250000U);
+	});
+	const Transfer drained = pipe.reader.read_all(read, until);
+	EXPECT_FALSE(drained.error) << drained.error.message();
+	EXPECT_EQ(read, content);
+}
+
+TEST_F(Library, AWaitForAPipeCanBeStopped)
+{
+	const Fd target = memory_file({});
+	const Pipe pipe = create();
+	std::stop_source stop;
+	const std::jthread stopper([&] {
+		std::this_thread::sleep_for(50ms);
+		stop.request_stop();
+	});
+
+	const Transfer drained = pipe.reader.splice_all_to({target.get()}, 1, SpliceFlags::none,
+							   {.stop = stop.get_token()});
+	EXPECT_EQ(drained.bytes, 0U);
+	EXPECT_EQ(drained.error, std::errc::operation_canceled);
 }

@@ -15,6 +15,12 @@ Answer error(std::errc why)
 	return std::unexpected(std::make_error_code(why));
 }
 
+// What a caller without a limit waits for: nothing.
+struct NoWait {
+	std::error_code operator()() const { return {}; }
+	static bool again(std::error_code) { return false; }
+};
+
 // A call that gives prepared answers and remembers what it was asked.
 struct Script {
 	std::vector<Answer> answers;
@@ -23,7 +29,7 @@ struct Script {
 
 	Transfer run(std::uint64_t len)
 	{
-		return repeat(len, [this](std::uint64_t done, std::size_t rest) {
+		return repeat(len, NoWait(), [this](std::uint64_t done, std::size_t rest) {
 			asked.emplace_back(done, rest);
 			return answers.at(asked.size() - 1);
 		});

@@ -8,7 +8,9 @@
  * and offsets are in bytes.  Whatever moves bytes returns how many it moved,
  * which can be fewer than asked for; when something moved, the count wins over
  * a later error.  <linux/privpipe.h> and privpipe(4) explain every errno.
- * Define _GNU_SOURCE before the first include: SPLICE_F_* want it.
+ * Define _GNU_SOURCE before the first include: SPLICE_F_* want it.  Without
+ * those, _POSIX_C_SOURCE of 200809L is enough; gcc defines it unless it is told
+ * to keep to a standard (-std=c11).
  *
  * An end of a private pipe is a file descriptor like any other: read(2),
  * write(2), poll(2), fcntl(2), ioctl(FIONREAD) and close(2) work on it, and so
@@ -21,9 +23,14 @@
 #include <linux/privpipe.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+
+#ifndef O_CLOEXEC
+#error "<privpipe/privpipe.h> needs _GNU_SOURCE to be defined before the first #include"
+#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -43,7 +50,7 @@ static inline int privpipe_open(void)
 }
 
 /**
- * Makes a private pipe, as pipe2(2) makes an ordinary one.
+ * Makes a private pipe, as pipe2(2) makes a stock one.
  *
  * @param dev      from privpipe_open()
  * @param fds      returns the end to read from and the end to write to; left
@@ -54,15 +61,14 @@ static inline int privpipe_open(void)
  */
 static inline int privpipe_create(int dev, int fds[2], unsigned int flags, uint32_t capacity)
 {
-	struct privpipe_create arg = {
-		.size = sizeof(arg),
-		.flags = flags,
-		.capacity = capacity,
-		.read_fd = -1,
-		.write_fd = -1,
-		.__reserved = 0,
-	};
+	struct privpipe_create arg;
 
+	memset(&arg, 0, sizeof(arg));
+	arg.size = sizeof(arg);
+	arg.flags = flags;
+	arg.capacity = capacity;
+	arg.read_fd = -1;
+	arg.write_fd = -1;
 	if (ioctl(dev, PRIVPIPE_CREATE, &arg) < 0)
 		return -1;
 	fds[0] = arg.read_fd;
@@ -101,18 +107,17 @@ static inline ssize_t privpipe_splice(int end, int fd_in, int64_t *off_in, int f
 				      int64_t *off_out, size_t len, unsigned int flags,
 				      enum privpipe_policy policy)
 {
-	struct privpipe_splice arg = {
-		.size = sizeof(arg),
-		.flags = flags,
-		.fd_in = fd_in,
-		.fd_out = fd_out,
-		.off_in = (uintptr_t)off_in,
-		.off_out = (uintptr_t)off_out,
-		.len = len,
-		.policy = (uint32_t)policy,
-		.__reserved = 0,
-	};
+	struct privpipe_splice arg;
 
+	memset(&arg, 0, sizeof(arg));
+	arg.size = sizeof(arg);
+	arg.flags = flags;
+	arg.fd_in = fd_in;
+	arg.fd_out = fd_out;
+	arg.off_in = (uintptr_t)off_in;
+	arg.off_out = (uintptr_t)off_out;
+	arg.len = len;
+	arg.policy = (uint32_t)policy;
 	return ioctl(end, PRIVPIPE_SPLICE, &arg);
 }
 
@@ -136,13 +141,13 @@ static inline ssize_t privpipe_splice(int end, int fd_in, int64_t *off_in, int f
 static inline ssize_t privpipe_vmsplice(int end, const struct iovec *iov, size_t nr_segs,
 					unsigned int flags)
 {
-	struct privpipe_vmsplice arg = {
-		.size = sizeof(arg),
-		.flags = flags,
-		.iov = (uintptr_t)iov,
-		.nr_segs = nr_segs,
-	};
+	struct privpipe_vmsplice arg;
 
+	memset(&arg, 0, sizeof(arg));
+	arg.size = sizeof(arg);
+	arg.flags = flags;
+	arg.iov = (uintptr_t)iov;
+	arg.nr_segs = nr_segs;
 	return ioctl(end, PRIVPIPE_VMSPLICE, &arg);
 }
 
@@ -159,14 +164,14 @@ static inline ssize_t privpipe_vmsplice(int end, const struct iovec *iov, size_t
  */
 static inline ssize_t privpipe_tee(int fd_in, int fd_out, size_t len, unsigned int flags)
 {
-	struct privpipe_tee arg = {
-		.size = sizeof(arg),
-		.flags = flags,
-		.fd_in = fd_in,
-		.fd_out = fd_out,
-		.len = len,
-	};
+	struct privpipe_tee arg;
 
+	memset(&arg, 0, sizeof(arg));
+	arg.size = sizeof(arg);
+	arg.flags = flags;
+	arg.fd_in = fd_in;
+	arg.fd_out = fd_out;
+	arg.len = len;
 	return ioctl(fd_in, PRIVPIPE_TEE, &arg);
 }
 
@@ -189,15 +194,15 @@ static inline ssize_t privpipe_tee(int fd_in, int fd_out, size_t len, unsigned i
 static inline ssize_t privpipe_sendfile(int dev, int fd_out, int fd_in, int64_t *off, size_t count,
 					unsigned int flags)
 {
-	struct privpipe_sendfile arg = {
-		.size = sizeof(arg),
-		.flags = flags,
-		.fd_in = fd_in,
-		.fd_out = fd_out,
-		.off = (uintptr_t)off,
-		.count = count,
-	};
+	struct privpipe_sendfile arg;
 
+	memset(&arg, 0, sizeof(arg));
+	arg.size = sizeof(arg);
+	arg.flags = flags;
+	arg.fd_in = fd_in;
+	arg.fd_out = fd_out;
+	arg.off = (uintptr_t)off;
+	arg.count = count;
 	return ioctl(dev, PRIVPIPE_SENDFILE, &arg);
 }
 
@@ -211,8 +216,11 @@ static inline ssize_t privpipe_sendfile(int dev, int fd_out, int fd_in, int64_t 
  */
 static inline int privpipe_resize(int end, uint32_t capacity)
 {
-	struct privpipe_resize arg = {.size = sizeof(arg), .capacity = capacity};
+	struct privpipe_resize arg;
 
+	memset(&arg, 0, sizeof(arg));
+	arg.size = sizeof(arg);
+	arg.capacity = capacity;
 	return ioctl(end, PRIVPIPE_RESIZE, &arg);
 }
 
@@ -244,14 +252,13 @@ static inline int privpipe_query(int end, struct privpipe_query *query)
  */
 static inline int privpipe_arena(int dev, uint64_t length, unsigned int flags)
 {
-	struct privpipe_arena arg = {
-		.size = sizeof(arg),
-		.flags = flags,
-		.length = length,
-		.fd = -1,
-		.__reserved = 0,
-	};
+	struct privpipe_arena arg;
 
+	memset(&arg, 0, sizeof(arg));
+	arg.size = sizeof(arg);
+	arg.flags = flags;
+	arg.length = length;
+	arg.fd = -1;
 	if (ioctl(dev, PRIVPIPE_ARENA, &arg) < 0)
 		return -1;
 	return arg.fd;

@@ -19,8 +19,10 @@
  *    that comes before anything moved is errc::interrupted.
  *  - Writing to a pipe without readers raises SIGPIPE; where that is ignored, errc::broken_pipe.
  *  - The functions with _all in their names repeat such a call until everything has moved, the end
- *    is reached or an error comes.  They go on after a signal.  They return a Transfer, which has
- *    the bytes and the error side by side, so that an error never hides a byte that has moved.
+ *    is reached or an error comes.  They go on after a signal.  They return a Transfer or a Relay,
+ *    which has the bytes and the error side by side, so that an error never hides a byte that has
+ *    moved.  An Until ends them earlier.
+ *  - An Fd, and what is made of one, owns a descriptor; a File or an int is only looked at.
  *  - Different threads may use one object at the same time as long as none moves or destroys it:
  *    the kernel does the locking.
  *
@@ -30,14 +32,19 @@
 
 #include <privpipe/privpipe.h>
 
+#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <span>
+#include <stop_token>
 #include <system_error>
 #include <type_traits>
 #include <utility>
+
+// What the shared library exports, whose own code is hidden.
+#pragma GCC visibility push(default)
 
 namespace privpipe {
 
@@ -51,11 +58,30 @@ struct [[nodiscard]] Transfer {
 	std::error_code error;   ///< why it stopped early; empty at the end of the input too
 };
 
-/** What splice_all() did; read - written bytes are in the pipe. */
+/**
+ * What splice_all() did; read - written bytes are in the pipe.  An error is the source's, or the
+ * pipe's own, if read == written; else the target's.
+ */
 struct [[nodiscard]] Relay {
 	std::uint64_t read = 0;    ///< have left the source
 	std::uint64_t written = 0; ///< have reached the target
-	std::error_code error;     ///< the source's if read == written, else the target's
+	std::error_code error;     ///< why it stopped early
+};
+
+/**
+ * When a function with _all in its name is to end early: with errc::operation_canceled after a
+ * request to stop, which any thread may make, and with errc::timed_out at the deadline.  What has
+ * moved until then counts.
+ *
+ * With either, the function waits by poll(2), also for what is O_NONBLOCK, instead of blocking in
+ * the call.  Only a call that has begun to move bytes may still wait for a @em target or source
+ * that is not O_NONBLOCK: a socket that takes a part of them, say.
+ */
+struct Until {
+	// NOLINTNEXTLINE(readability-redundant-member-init): the compiler wants what this refuses
+	std::stop_token stop{};
+	std::chrono::steady_clock::time_point deadline =
+		std::chrono::steady_clock::time_point::max();
 };
 
 /** SPLICE_F_*: how to move bytes. */
@@ -184,10 +210,26 @@ struct File {
 /** Zeroed memory of which whole pages can be given to a pipe without a copy; see WriteEnd. */
 class Arena {
 public:
-	Arena(Arena &&other) noexcept : memory_(std::exchange(other.memory_, {})) {}
+	/**
+	 * Maps an arena that somebody else has made: another process, which has sent its
+	 * descriptor.  Both see the same memory.
+	 *
+	 * @param fd   of an arena
+	 * @param size how much of it to map
+	 * @return the arena, or: no_such_device_or_address when @p size is more than there is,
+	 *         no_such_device when @p fd can't be mapped, bad_file_descriptor,
+	 *         invalid_argument, not_enough_memory
+	 */
+	[[nodiscard]] static Result<Arena> map(Fd fd, std::size_t size);
+
+	Arena(Arena &&other) noexcept
+		: fd_(std::move(other.fd_)), memory_(std::exchange(other.memory_, {}))
+	{
+	}
 
 	Arena &operator=(Arena &&other) noexcept
 	{
+		fd_.swap(other.fd_);
 		std::swap(memory_, other.memory_);
 		return *this;
 	}
@@ -198,11 +240,13 @@ public:
 	/** @return the memory, valid as long as this is */
 	[[nodiscard]] std::span<std::byte> bytes() const noexcept { return memory_; }
 
+	/** @return the descriptor, still owned by this: to send it to another process */
+	[[nodiscard]] int fd() const noexcept { return fd_.get(); }
+
 private:
-	friend class Device;
+	Arena(Fd fd, std::span<std::byte> memory) noexcept : fd_(std::move(fd)), memory_(memory) {}
 
-	explicit Arena(std::span<std::byte> memory) noexcept : memory_(memory) {}
-
+	Fd fd_;
 	std::span<std::byte> memory_;
 };
 
@@ -211,6 +255,15 @@ class End {
 public:
 	/** @return the descriptor, still owned by this: for poll(2), fcntl(2), io_uring ... */
 	[[nodiscard]] int fd() const noexcept { return fd_.get(); }
+
+	/** @return whether there is a descriptor: not after close(), release() or a move */
+	explicit operator bool() const noexcept { return bool(fd_); }
+
+	/** Closes this end: the other one then sees the end of the stream, or no reader. */
+	void close() noexcept { fd_ = Fd(); }
+
+	/** @return the descriptor, now owned by the caller: for fdopen(3), another library ... */
+	[[nodiscard]] Fd release() noexcept { return std::move(fd_); }
 
 	/** @return how full the pipe is and how its bytes came in; never blocks */
 	[[nodiscard]] Result<Query> query() const;
@@ -225,6 +278,7 @@ public:
 	[[nodiscard]] Result<std::uint32_t> resize(std::uint32_t capacity) const;
 
 protected:
+	End() = default;
 	explicit End(Fd fd) noexcept : fd_(std::move(fd)) {}
 
 private:
@@ -234,7 +288,10 @@ private:
 /** The end of a private pipe that bytes go into. */
 class WriteEnd : public End {
 public:
-	/** Takes over the descriptor of a pipe's end. */
+	/** Has no descriptor yet. */
+	WriteEnd() = default;
+
+	/** Takes over the descriptor of a pipe's end, from wherever it comes. */
 	explicit WriteEnd(Fd fd) noexcept : End(std::move(fd)) {}
 
 	/**
@@ -245,7 +302,7 @@ public:
 	[[nodiscard]] Result<std::size_t> write(std::span<const std::byte> bytes) const;
 
 	/** write() until everything is in the pipe. */
-	Transfer write_all(std::span<const std::byte> bytes) const;
+	Transfer write_all(std::span<const std::byte> bytes, const Until &until = {}) const;
 
 	/**
 	 * Moves bytes into the pipe from a file, device, socket or another pipe, as many as there
@@ -267,7 +324,8 @@ public:
 	/** splice_from() until @p len bytes are in the pipe; somebody else must be reading it. */
 	Transfer splice_all_from(File source, std::uint64_t len,
 				 SpliceFlags flags = SpliceFlags::none,
-				 Policy policy = Policy::module_default) const;
+				 Policy policy = Policy::module_default,
+				 const Until &until = {}) const;
 
 	/**
 	 * Puts memory into the pipe, as much as there is room for; vmsplice(2).
@@ -293,7 +351,10 @@ public:
 /** The end of a private pipe that bytes come out of. */
 class ReadEnd : public End {
 public:
-	/** Takes over the descriptor of a pipe's end. */
+	/** Has no descriptor yet. */
+	ReadEnd() = default;
+
+	/** Takes over the descriptor of a pipe's end, from wherever it comes. */
 	explicit ReadEnd(Fd fd) noexcept : End(std::move(fd)) {}
 
 	/**
@@ -304,7 +365,7 @@ public:
 	[[nodiscard]] Result<std::size_t> read(std::span<std::byte> bytes) const;
 
 	/** read() until @p bytes is full. */
-	Transfer read_all(std::span<std::byte> bytes) const;
+	Transfer read_all(std::span<std::byte> bytes, const Until &until = {}) const;
 
 	/**
 	 * Moves bytes out of the pipe to a file, device, socket or another pipe.  A socket gets the
@@ -322,7 +383,8 @@ public:
 
 	/** splice_to() until @p len bytes are out; somebody else must be writing the pipe. */
 	Transfer splice_all_to(File target, std::uint64_t len,
-			       SpliceFlags flags = SpliceFlags::none) const;
+			       SpliceFlags flags = SpliceFlags::none,
+			       const Until &until = {}) const;
 
 	/**
 	 * Copies bytes out of the pipe into memory; vmsplice(2).  O_NONBLOCK does not matter to it,
@@ -364,6 +426,9 @@ public:
 	 */
 	[[nodiscard]] static Result<Device> open();
 
+	/** Takes over a descriptor of the device, from a process that may open it. */
+	explicit Device(Fd fd) noexcept : fd_(std::move(fd)) {}
+
 	/** @return the descriptor, still owned by this */
 	[[nodiscard]] int fd() const noexcept { return fd_.get(); }
 
@@ -391,7 +456,7 @@ public:
 	/**
 	 * Sends a part of a file to a file, socket or pipe; sendfile(2).  Blocks as @p target does.
 	 *
-	 * @param target where to write; has no offset
+	 * @param target where to write, at the file's position
 	 * @param source a file that can seek; its offset is advanced on failure too
 	 * @param count  how many bytes at the most
 	 * @param flags  direct
@@ -404,11 +469,10 @@ public:
 
 	/** sendfile() until @p count bytes are sent. */
 	Transfer sendfile_all(int target, File source, std::uint64_t count,
-			      SendfileFlags flags = SendfileFlags::none) const;
+			      SendfileFlags flags = SendfileFlags::none,
+			      const Until &until = {}) const;
 
 private:
-	explicit Device(Fd fd) noexcept : fd_(std::move(fd)) {}
-
 	Fd fd_;
 };
 
@@ -425,8 +489,12 @@ private:
  * @param len    how many at the most
  * @param flags  for both directions
  * @param policy as for WriteEnd::splice_from()
+ * @param until  when to end early
  */
 Relay splice_all(File source, const Pipe &pipe, File target, std::uint64_t len,
-		 SpliceFlags flags = SpliceFlags::none, Policy policy = Policy::module_default);
+		 SpliceFlags flags = SpliceFlags::none, Policy policy = Policy::module_default,
+		 const Until &until = {});
 
 } // namespace privpipe
+
+#pragma GCC visibility pop

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+#include "replacement.h"
+#include "interrupt.h"
+#include "message.h"
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <climits>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+using privpipe::Fd;
+using Made = std::expected<Replacement, std::error_code>;
+
+namespace {
+
+// The name of the unfinished file, for signal handlers; there is one at the most.
+std::array<char, PATH_MAX> unfinished;
+std::atomic<bool> is_unfinished;
+
+// An access control list says more than the mode; without one, nothing has to be copied.
+std::error_code copy_acl(const std::string &from, int to)
+{
+	constexpr const char *acl = "system.posix_acl_access";
+	std::array<char, XATTR_SIZE_MAX> value;
+	const ssize_t size = ::getxattr(from.c_str(), acl, value.data(), value.size());
+
+	if (size < 0)
+		return errno == ENODATA || errno == ENOTSUP ? std::error_code() : last_error();
+	return ::fsetxattr(to, acl, value.data(), std::size_t(size), 0) < 0 ? last_error()
+									    : std::error_code();
+}
+
+std::error_code keep_access(const std::string &path, const struct stat &old, int fd)
+{
+	struct stat made;
+
+	if (::fstat(fd, &made) < 0)
+		return last_error();
+	if ((made.st_uid != old.st_uid || made.st_gid != old.st_gid) &&
+	    ::fchown(fd, old.st_uid, old.st_gid) < 0)
+		return last_error();
+	// Not the bits that lend the owner's rights: writing to the file would clear them, too.
+	if (::fchmod(fd, old.st_mode & 0777) < 0)
+		return last_error();
+	return copy_acl(path, fd);
+}
+
+} // namespace
+
+Made Replacement::make(const std::string &path)
+{
+	const auto directory = std::filesystem::path(path).parent_path();
+	std::string temporary = directory / ".privpipe-XXXXXX";
+
+	if (temporary.size() >= unfinished.size())
+		return std::unexpected(std::make_error_code(std::errc::filename_too_long));
+	// A signal finds either no file or one with its name written down.
+	const Uninterrupted guard;
+	Fd fd(::mkostemp(temporary.data(), O_CLOEXEC));
+	if (!fd)
+		return std::unexpected(last_error());
+	return Replacement(path, std::move(temporary), std::move(fd));
+}
+
+Made Replacement::of(const std::string &path, const struct stat &old)
+{
+	auto made = make(path);
+
+	if (made) {
+		const auto error = keep_access(path, old, made->fd_.get());
+		if (error)
+			return std::unexpected(error);
+	}
+	return made;
+}
+
+Made Replacement::of_none(const std::string &path, mode_t mode)
+{
+	auto made = make(path);
+	const mode_t mask = ::umask(0);
+
+	::umask(mask);
+	if (made && ::fchmod(made->fd_.get(), mode & ~mask) < 0)
+		return std::unexpected(last_error());
+	return made;
+}
+
+Replacement::Replacement(std::string path, std::string temporary, Fd fd)
+	: path_(std::move(path)), temporary_(std::move(temporary)), fd_(std::move(fd))
+{
+	std::memcpy(unfinished.data(), temporary_.c_str(), temporary_.size() + 1);
+	is_unfinished = true;
+}
+
+Replacement::Replacement(Replacement &&other) noexcept
+	: path_(std::move(other.path_)), temporary_(std::exchange(other.temporary_, {})),
+	  fd_(std::move(other.fd_))
+{
+}
+
+Replacement::~Replacement()
+{
+	if (!temporary_.empty())
+		remove_unfinished();
+}
+
+std::error_code Replacement::take_place()
+{
+	if (::rename(temporary_.c_str(), path_.c_str()) < 0)
+		return last_error();
+	is_unfinished = false;
+	temporary_.clear();
+	return {};
+}
+
+void remove_unfinished()
+{
+	if (is_unfinished.exchange(false))
+		::unlink(unfinished.data());
+}

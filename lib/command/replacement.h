@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <privpipe/privpipe.hpp>
+
+#include <expected>
+#include <string>
+#include <sys/stat.h>
+#include <system_error>
+
+/**
+ * A file with a temporary name that takes its final name, from another file if there is one, when
+ * it is complete.  Until then, destroying it removes it, and so does remove_unfinished().
+ */
+class Replacement {
+public:
+	/**
+	 * Makes a file that is going to replace another one, in the same directory, with the same
+	 * owner, permissions and access control list.
+	 *
+	 * @param path of the other file, which is no symbolic link
+	 */
+	static std::expected<Replacement, std::error_code> of(const std::string &path,
+							      const struct stat &old);
+
+	/** Makes a file with the permissions @p mode, as far as the umask allows. */
+	static std::expected<Replacement, std::error_code> of_none(const std::string &path,
+								   mode_t mode);
+
+	Replacement(Replacement &&other) noexcept;
+	Replacement &operator=(Replacement &&) = delete;
+	~Replacement();
+
+	/** @return the file's descriptor, for the caller to close before take_place() */
+	[[nodiscard]] privpipe::Fd take_fd() { return std::move(fd_); }
+
+	/** Gives the file its final name. */
+	std::error_code take_place();
+
+private:
+	Replacement(std::string path, std::string temporary, privpipe::Fd fd);
+
+	static std::expected<Replacement, std::error_code> make(const std::string &path);
+
+	std::string path_;
+	std::string temporary_; // empty when there is nothing to remove
+	privpipe::Fd fd_;
+};
+
+/** Removes the unfinished file if there is one; for signal handlers. */
+void remove_unfinished();
