@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "counters.h"
+#include "message.h"
 
 #include <filesystem>
 #include <fstream>
@@ -12,7 +13,10 @@ std::expected<Counters, std::error_code> read_counters(const std::string &direct
 	for (std::filesystem::directory_iterator file(directory, error), end; file != end;
 	     file.increment(error)) {
 		std::uint64_t value;
-		if (std::ifstream(file->path()) >> value)
+		std::ifstream stream(file->path());
+		if (!stream)
+			return std::unexpected(last_error());
+		if (stream >> value)
 			counters[file->path().filename()] = value;
 	}
 	if (error)

@@ -404,7 +404,11 @@ void whole_file_step(Tour &tour, const Device &device, const std::string &direct
 
 void counters_step(Tour &tour, const Counters &before)
 {
-	const Counters after = need(read_counters(), counters_directory);
+	const auto counters = read_counters();
+	if (!counters && counters.error() == std::errc::permission_denied)
+		return tour.note("not shown", "only root can read the counters");
+
+	const Counters after = need(counters, counters_directory);
 	bool grown = false;
 
 	for (const auto &[name, value] : after) {

@@ -52,6 +52,19 @@ void show(const Sample &now, const std::optional<Sample> &before, bool brief)
 	}
 }
 
+int explain(std::error_code error)
+{
+	const char *cure = "";
+
+	if (error == std::errc::permission_denied)
+		cure = " (they tell what all users transfer: run this as root)";
+	else if (error == std::errc::no_such_file_or_directory)
+		cure = " (the module is not loaded: run 'modprobe privpipe' as root)";
+	return complain(std::string("cannot read the counters in '") + counters_directory + "'" +
+				cure,
+			error);
+}
+
 int run(std::optional<std::chrono::duration<double>> interval)
 {
 	const bool screen = interval && ::isatty(STDOUT_FILENO);
@@ -60,8 +73,7 @@ int run(std::optional<std::chrono::duration<double>> interval)
 	for (;;) {
 		auto counters = read_counters();
 		if (!counters)
-			return complain(std::string("cannot read '") + counters_directory + "'",
-					counters.error());
+			return explain(counters.error());
 		Sample now{std::move(*counters)};
 		if (screen)
 			std::fputs("\033[H\033[J", stdout);
