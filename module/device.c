@@ -6,6 +6,7 @@
 #include <linux/file.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/nospec.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -219,7 +220,8 @@ long pp_command(struct file *file, unsigned int cmd, void __user *uarg,
 
 	if (nr >= ARRAY_SIZE(pp_commands) || cmd != _IO(PRIVPIPE_IOC_TYPE, nr))
 		return -ENOTTY;
-	desc = &pp_commands[nr];
+	/* Also not while the CPU guesses that it is in range. */
+	desc = &pp_commands[array_index_nospec(nr, ARRAY_SIZE(pp_commands))];
 	if (!(desc->on & (pp_ring_of(file) ? PP_ON_PIPE : PP_ON_DEVICE)))
 		return -ENOTTY;
 
