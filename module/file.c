@@ -261,6 +261,12 @@ static void pp_ring_attach(struct pp_ring *ring, struct file *file, int by)
 		pp_ring_wake_all(ring);
 	mutex_unlock(&ring->lock);
 }
+	/*
+	 * Without a file no call is using the pipe, and nobody can read what is
+	 * left.  The inode may stay: an O_PATH descriptor can open it again.
+	 */
+	if (!ring->readers && !ring->writers)
+		pp_ring_clear(ring);
 
 /* Called for the read end of a new pipe, and through /proc/PID/fd. */
 static int pp_open(struct inode *inode, struct file *file)
