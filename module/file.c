@@ -344,7 +344,7 @@ static const struct dentry_operations pp_dentry_operations = {
 
 static int pp_init_fs_context(struct fs_context *fc)
 {
-	struct pseudo_fs_context *ctx = init_pseudo(fc, 0x50505050);
+	struct pseudo_fs_context *ctx = init_pseudo(fc, PIPEFS_MAGIC);
 
 	if (!ctx)
 		return -ENOMEM;
