@@ -128,8 +128,8 @@ static int pp_arena_mmap(struct file *file, struct vm_area_struct *vma)
 	return 0;
 }
 
+/* The inode holds the module, see pp_file_create(). */
 static const struct file_operations pp_arena_fops = {
-	.owner	= THIS_MODULE,
 	.mmap	= pp_arena_mmap,
 };
 

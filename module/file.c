@@ -2,7 +2,9 @@
 /*
  * The ends of a private pipe, and the pseudo filesystem where they live.
  */
+#include <linux/delay.h>
 #include <linux/file.h>
+#include <linux/fsnotify.h>
 #include <linux/magic.h>
 #include <linux/module.h>
 #include <linux/mount.h>
@@ -259,14 +261,14 @@ static void pp_ring_attach(struct pp_ring *ring, struct file *file, int by)
 	/* The last one of a side is gone, or the first one has come. */
 	if (!ring->readers != !ring->writers)
 		pp_ring_wake_all(ring);
-	mutex_unlock(&ring->lock);
-}
 	/*
 	 * Without a file no call is using the pipe, and nobody can read what is
 	 * left.  The inode may stay: an O_PATH descriptor can open it again.
 	 */
 	if (!ring->readers && !ring->writers)
 		pp_ring_clear(ring);
+	mutex_unlock(&ring->lock);
+}
 
 /* Called for the read end of a new pipe, and through /proc/PID/fd. */
 static int pp_open(struct inode *inode, struct file *file)
@@ -287,8 +289,8 @@ static int pp_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
+/* The inode holds the module, see pp_file_create(). */
 const struct file_operations pp_end_fops = {
-	.owner		= THIS_MODULE,
 	.open		= pp_open,
 	.release	= pp_release,
 	.read_iter	= pp_read_iter,
@@ -303,12 +305,13 @@ const struct file_operations pp_end_fops = {
 };
 
 /*
- * The pseudo filesystem.  Its type holds the module as long as a superblock
- * exists, and the core lets go of it last of all.  A superblock exists while
- * /dev/privpipe is open or a pipe is: also an O_PATH descriptor holds its mount.
+ * The pseudo filesystem.  It is mounted as long as the module is loaded, like
+ * the one of stock pipes: shutting it down with an inode in it would wait for
+ * whoever watches that inode, and sync(2) would wait with it.  Each inode holds
+ * the module, since O_PATH descriptors, watches and events that nobody has read
+ * hold an inode without any open file.
  */
 static struct vfsmount *pp_mnt;
-static int pp_mnt_pins;
 
 static void pp_evict_inode(struct inode *inode)
 {
@@ -319,6 +322,8 @@ static void pp_evict_inode(struct inode *inode)
 		pp_ring_destroy(inode->i_private);
 	else
 		pp_arena_destroy(inode->i_private);
+	/* pp_fs_exit() waits until this has returned to the core. */
+	module_put(THIS_MODULE);
 }
 
 static const struct super_operations pp_super_operations = {
@@ -338,8 +343,19 @@ static char *pp_dname(struct dentry *dentry, char *buffer, int buflen)
 	return memcpy(buffer + buflen - len, name, len);
 }
 
+/*
+ * The only way to the inode is gone, so nothing more can happen to it.  End the
+ * watches, which would keep the inode, and with it memory and the module.
+ */
+static void pp_d_iput(struct dentry *dentry, struct inode *inode)
+{
+	fsnotify_inode_delete(inode);
+	iput(inode);
+}
+
 static const struct dentry_operations pp_dentry_operations = {
 	.d_dname	= pp_dname,
+	.d_iput		= pp_d_iput,
 };
 
 static int pp_init_fs_context(struct fs_context *fc)
@@ -353,29 +369,49 @@ static int pp_init_fs_context(struct fs_context *fc)
 	return 0;
 }
 
+/* Without an owner: its superblock would hold the module for ever. */
 static struct file_system_type pp_fs_type = {
-	.owner			= THIS_MODULE,
 	.name			= "privpipe",
 	.init_fs_context	= pp_init_fs_context,
 	.kill_sb		= kill_anon_super,
 };
 
 /**
- * pp_fs_get() - Make sure that files can be created.
+ * pp_fs_init() - Mount the pseudo filesystem.
  *
  * Return: 0 or an error.
  */
-int pp_fs_get(void)
+int pp_fs_init(void)
 {
-	return simple_pin_fs(&pp_fs_type, &pp_mnt, &pp_mnt_pins);
+	pp_mnt = kern_mount(&pp_fs_type);
+	return PTR_ERR_OR_ZERO(pp_mnt);
 }
 
 /**
- * pp_fs_put() - Undo pp_fs_get().
+ * pp_fs_exit() - Unmount it; nobody holds the module, so all inodes are gone.
+ *
+ * When this returns the core has forgotten the filesystem.
  */
-void pp_fs_put(void)
+void pp_fs_exit(void)
 {
-	simple_release_fs(&pp_mnt, &pp_mnt_pins);
+	struct super_block *sb = pp_mnt->mnt_sb;
+
+	/*
+	 * Whoever has just evicted the last inode still has the mount and our
+	 * functions on the stack.  This reference makes sure that the superblock
+	 * is shut down here, after all of them.
+	 */
+	atomic_inc(&sb->s_active);
+	kern_unmount(pp_mnt);
+	while (atomic_read(&sb->s_active) > 1)
+		msleep(20);
+	deactivate_super(sb);
+
+	/* sync(2) and others that walk all superblocks may keep it in the list. */
+	while (!hlist_empty(&pp_fs_type.fs_supers))
+		msleep(20);
+	/* The one who removed it looks at the type once more, under a spinlock. */
+	synchronize_rcu();
 }
 
 /**
@@ -387,7 +423,7 @@ void pp_fs_put(void)
  * @private: a struct pp_ring or struct pp_arena; the inode owns it from now on,
  *	also when this fails
  *
- * The caller has done pp_fs_get().
+ * The inode holds the module until it is evicted.
  *
  * Return: the file, or an ERR_PTR().
  */
@@ -405,14 +441,12 @@ struct file *pp_file_create(const char *name, umode_t mode, int flags,
 		return ERR_CAST(inode);
 	}
 
-	/* What fput() lets go of, and alloc_file_pseudo() does not take. */
 	__module_get(THIS_MODULE);
 	inode->i_mode |= mode;
 	inode->i_fop = fops;
 	inode->i_private = private;
 	file = alloc_file_pseudo(inode, pp_mnt, name, flags, fops);
 	if (IS_ERR(file)) {
-		module_put(THIS_MODULE);
 		iput(inode);
 		return file;
 	}

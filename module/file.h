@@ -27,7 +27,7 @@ struct file *pp_file_create(const char *name, umode_t mode, int flags,
 			    const struct file_operations *fops, void *private);
 int pp_file_pair(struct pp_ring *ring, int flags, struct file *ends[2]);
 
-int pp_fs_get(void);
-void pp_fs_put(void);
+int pp_fs_init(void);
+void pp_fs_exit(void);
 
 #endif /* PRIVPIPE_FILE_H */
