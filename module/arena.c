@@ -8,13 +8,12 @@
  */
 #include <linux/file.h>
 #include <linux/mm.h>
-#include <linux/module.h>
 #include <linux/pagemap.h>
 #include <linux/slab.h>
 #include <linux/xarray.h>
 
 #include "arena.h"
-#include "file.h"
+#include "fs.h"
 #include "stats.h"
 
 /* How many pages are one folio, where an arena has room for all of it. */

@@ -14,6 +14,7 @@
 
 #include "device.h"
 #include "file.h"
+#include "fs.h"
 #include "sendfile.h"
 #include "splice.h"
 #include "stats.h"

@@ -23,11 +23,6 @@ ssize_t pp_ring_fill_user(struct pp_ring *ring, struct iov_iter *from,
 			  size_t len, unsigned int flags);
 ssize_t pp_ring_copy_user(struct pp_ring *ring, struct iov_iter *to, bool packets);
 
-struct file *pp_file_create(const char *name, umode_t mode, int flags,
-			    const struct file_operations *fops, void *private);
 int pp_file_pair(struct pp_ring *ring, int flags, struct file *ends[2]);
-
-int pp_fs_init(void);
-void pp_fs_exit(void);
 
 #endif /* PRIVPIPE_FILE_H */
