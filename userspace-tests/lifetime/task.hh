@@ -21,8 +21,8 @@ public:
 	Fd borrow(int fd) const;
 
 	/**
-	 * "" once it has come back from its body; else what the body threw, how it died, or where it
-	 * still is after half a minute.
+	 * "" once it has come back from its body; else what the body threw, how it died, or where
+	 * it still is after half a minute.
 	 */
 	std::string outcome();
 

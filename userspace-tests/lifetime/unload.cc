@@ -91,9 +91,9 @@ Fd unread_event(int read_end)
 class Mapped {
 public:
 	explicit Mapped(int arena)
-		: memory_(checked(mmap(nullptr, arena_size, PROT_READ | PROT_WRITE, MAP_SHARED,
-				       arena, 0),
-				  "mmap"))
+		: memory_(checked(
+			  mmap(nullptr, arena_size, PROT_READ | PROT_WRITE, MAP_SHARED, arena, 0),
+			  "mmap"))
 	{
 		memset(memory_, 'x', arena_size);
 	}
@@ -156,8 +156,8 @@ TEST_F(Unload, LocksHoldNothing)
 	EXPECT_EQ(result_of(fcntl(pipe.write_end.get(), F_SETLK, &lock)), moved(0));
 }
 
-/* As many as one can open, and all go: a superblock each would be one more for every sync(2). */
-TEST_F(Unload, OneFilesystemAsLongAsAnythingOfItLives)
+/* Every superblock is one more for each sync(2), and there are not many numbers for them. */
+TEST(Superblock, ThereIsOneAsLongAsAnythingOfItLives)
 {
 	PrivatePipe first = make_private_pipe();
 	PrivatePipe second = make_private_pipe();

@@ -94,14 +94,14 @@ public:
 	/* Every order in which @watched and a watch on it can be closed. */
 	static std::string letters(Watched watched)
 	{
-		return watched == Watched::pipe ? "dnrw" : "admn";
+		return watched == Watched::pipe ? "dnrw" : "adnv";
 	}
 
 	int target() const { return target_; }
 
 	void close(char letter)
 	{
-		if (letter == 'm')
+		if (letter == 'v')
 			munmap(memory_, arena_size);
 		else
 			fds_[letter].reset();
@@ -188,7 +188,8 @@ TEST_P(Watches, AllClosesReturnInEveryOrder)
 
 			watch(watcher, number, fd_path(all.target()));
 			for (char letter : order)
-				letter == 'n' ? static_cast<void>(close(number)) : all.close(letter);
+				letter == 'n' ? static_cast<void>(close(number))
+					      : all.close(letter);
 		});
 		EXPECT_EQ(remove_module_soon(), moved(0)) << module_users() << " users";
 		load_module();
@@ -208,7 +209,8 @@ TEST_P(Watches, AProcessMayExitWithEverythingOpen)
 	});
 }
 
-/* The watch is somebody else's, who keeps it; it ends with the last close, and the module can go. */
+/* The watch is somebody else's, who keeps it; it ends with the last close, and the module can go.
+ */
 TEST_P(Watches, SomebodyElseMayWatchTheLastClose)
 {
 	Fd group = make_group(watcher);

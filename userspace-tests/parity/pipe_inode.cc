@@ -140,7 +140,8 @@ Result fanotify(int fd, unsigned kind, unsigned flags, uint64_t mask)
 Result landlock(int fd)
 {
 	landlock_ruleset_attr rules = {.handled_access_fs = LANDLOCK_ACCESS_FS_READ_FILE};
-	Fd ruleset(static_cast<int>(syscall(SYS_landlock_create_ruleset, &rules, sizeof(rules), 0)));
+	Fd ruleset(
+		static_cast<int>(syscall(SYS_landlock_create_ruleset, &rules, sizeof(rules), 0)));
 	landlock_path_beneath_attr beneath = {.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE,
 					      .parent_fd = fd};
 
@@ -166,8 +167,7 @@ Result link_at(int fd, const char *name, int flags)
 Result bind_from(const std::string &path)
 {
 	Fd(open("/tmp/target", O_CREAT | O_RDWR, 0600));
-	Result result =
-		result_of(mount(path.c_str(), "/tmp/target", nullptr, MS_BIND, nullptr));
+	Result result = result_of(mount(path.c_str(), "/tmp/target", nullptr, MS_BIND, nullptr));
 
 	if (result.ok())
 		umount("/tmp/target");

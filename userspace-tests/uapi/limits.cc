@@ -65,7 +65,8 @@ TEST(Unprivileged, SeesNoCountersForTheyTellOnOthers)
 {
 	EXPECT_EQ(in_child([] {
 			  become_unprivileged();
-			  for (const char *name : {"file_out", "user_copied", "refused_hot_pages"}) {
+			  for (const char *name :
+			       {"file_out", "user_copied", "refused_hot_pages"}) {
 				  const std::string path =
 					  std::string("/sys/class/misc/privpipe/stats/") + name;
 
