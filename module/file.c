@@ -9,7 +9,6 @@
 
 #include "device.h"
 #include "file.h"
-#include "fs.h"
 #include "splice.h"
 
 /**
@@ -284,19 +283,28 @@ static int pp_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-/* The inode holds the module, see pp_file_create(). */
-const struct file_operations pp_end_fops = {
-	.open		= pp_open,
-	.release	= pp_release,
-	.read_iter	= pp_read_iter,
-	.write_iter	= pp_write_iter,
-	.splice_read	= pp_splice_read,
-	.splice_write	= pp_splice_write,
-	.poll		= pp_poll,
-	.fasync		= pp_fasync,
-	.unlocked_ioctl	= pp_ioctl,
-	.compat_ioctl	= compat_ptr_ioctl,
-	.uring_cmd	= pp_uring_cmd,
+static void pp_end_destroy(void *ring)
+{
+	pp_ring_destroy(ring);
+}
+
+const struct pp_kind pp_end = {
+	.name = "privpipe",
+	.mode = S_IFIFO,
+	.fops = {
+		.open = pp_open,
+		.release = pp_release,
+		.read_iter = pp_read_iter,
+		.write_iter = pp_write_iter,
+		.splice_read = pp_splice_read,
+		.splice_write = pp_splice_write,
+		.poll = pp_poll,
+		.fasync = pp_fasync,
+		.unlocked_ioctl = pp_ioctl,
+		.compat_ioctl = compat_ptr_ioctl,
+		.uring_cmd = pp_uring_cmd,
+	},
+	.destroy = pp_end_destroy,
 };
 
 /**
@@ -309,8 +317,7 @@ const struct file_operations pp_end_fops = {
  */
 int pp_file_pair(struct pp_ring *ring, int flags, struct file *ends[2])
 {
-	ends[1] = pp_file_create("privpipe", S_IFIFO, O_WRONLY | flags,
-				 &pp_end_fops, ring);
+	ends[1] = pp_file_create(&pp_end, O_WRONLY | flags, ring);
 	if (IS_ERR(ends[1]))
 		return PTR_ERR(ends[1]);
 	/* It was not opened by pp_open(). */

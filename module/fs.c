@@ -9,9 +9,7 @@
 #include <linux/mount.h>
 #include <linux/pseudo_fs.h>
 
-#include "arena.h"
 #include "fs.h"
-#include "ring.h"
 
 /*
  * The pseudo filesystem.  It is mounted as long as the module is loaded, like
@@ -27,10 +25,8 @@ static void pp_evict_inode(struct inode *inode)
 	clear_inode(inode);
 	if (!inode->i_private)
 		return;	/* the root */
-	if (S_ISFIFO(inode->i_mode))
-		pp_ring_destroy(inode->i_private);
-	else
-		pp_arena_destroy(inode->i_private);
+	container_of_const(inode->i_fop, struct pp_kind,
+			   fops)->destroy(inode->i_private);
 	/* pp_fs_exit() waits until this has returned to the core. */
 	module_put(THIS_MODULE);
 }
@@ -125,36 +121,31 @@ void pp_fs_exit(void)
 
 /**
  * pp_file_create() - Open a file on a new inode of the pseudo filesystem.
- * @name: what /proc/PID/fd shows before the inode number
- * @mode: S_IFIFO for a pipe, S_IFREG for an arena
+ * @kind: what it is
  * @flags: O_RDONLY, O_WRONLY or O_RDWR, and file flags
- * @fops: its operations
- * @private: a struct pp_ring or struct pp_arena; the inode owns it from now on,
- *	also when this fails
+ * @private: what @kind->destroy frees; the inode owns it from now on, also when
+ *	this fails
  *
  * The inode holds the module until it is evicted.
  *
  * Return: the file, or an ERR_PTR().
  */
-struct file *pp_file_create(const char *name, umode_t mode, int flags,
-			    const struct file_operations *fops, void *private)
+struct file *pp_file_create(const struct pp_kind *kind, int flags,
+			    void *private)
 {
 	struct inode *inode = alloc_anon_inode(pp_mnt->mnt_sb);
 	struct file *file;
 
 	if (IS_ERR(inode)) {
-		if (S_ISFIFO(mode))
-			pp_ring_destroy(private);
-		else
-			pp_arena_destroy(private);
+		kind->destroy(private);
 		return ERR_CAST(inode);
 	}
 
 	__module_get(THIS_MODULE);
-	inode->i_mode |= mode;
-	inode->i_fop = fops;
+	inode->i_mode |= kind->mode;
+	inode->i_fop = &kind->fops;
 	inode->i_private = private;
-	file = alloc_file_pseudo(inode, pp_mnt, name, flags, fops);
+	file = alloc_file_pseudo(inode, pp_mnt, kind->name, flags, &kind->fops);
 	if (IS_ERR(file)) {
 		iput(inode);
 		return file;
