@@ -443,8 +443,7 @@ static struct file_system_type pp_test_fs_type = {
 static int __init pp_test_fs_init(void)
 {
 	pp_test_mnt = kern_mount(&pp_test_fs_type);
-	/* As if somebody had /dev/privpipe open all the time. */
-	return PTR_ERR_OR_ZERO(pp_test_mnt) ?: pp_fs_get();
+	return PTR_ERR_OR_ZERO(pp_test_mnt);
 }
 late_initcall(pp_test_fs_init);
 

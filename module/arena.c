@@ -8,13 +8,12 @@
  */
 #include <linux/file.h>
 #include <linux/mm.h>
-#include <linux/module.h>
 #include <linux/pagemap.h>
 #include <linux/slab.h>
 #include <linux/xarray.h>
 
 #include "arena.h"
-#include "file.h"
+#include "fs.h"
 #include "stats.h"
 
 /* How many pages are one folio, where an arena has room for all of it. */
@@ -128,9 +127,31 @@ static int pp_arena_mmap(struct file *file, struct vm_area_struct *vma)
 	return 0;
 }
 
-static const struct file_operations pp_arena_fops = {
-	.owner	= THIS_MODULE,
-	.mmap	= pp_arena_mmap,
+/* Free an arena that is mapped nowhere any more. */
+static void pp_arena_destroy(void *private)
+{
+	struct pp_arena *arena = private;
+	struct folio *folio;
+	unsigned long index;
+
+	xa_for_each(&arena->folios, index, folio)
+		pp_folio_free(folio);
+	xa_for_each(&arena->blocks, index, folio)
+		pp_folio_free(folio);
+	xa_destroy(&arena->folios);
+	xa_destroy(&arena->blocks);
+	pp_user_uncharge(arena->user, arena->pages);
+	free_uid(arena->user);
+	kfree(arena);
+}
+
+static const struct pp_kind pp_arena_kind = {
+	.name = "privpipe-arena",
+	.mode = S_IFREG,
+	.fops = {
+		.mmap = pp_arena_mmap,
+	},
+	.destroy = pp_arena_destroy,
 };
 
 /**
@@ -161,28 +182,7 @@ struct file *pp_arena_create(u64 length)
 		return ERR_PTR(ret);
 	}
 	arena->user = get_uid(user);
-	return pp_file_create("privpipe-arena", S_IFREG, O_RDWR, &pp_arena_fops,
-			      arena);
-}
-
-/**
- * pp_arena_destroy() - Free an arena that is mapped nowhere any more.
- * @arena: the arena
- */
-void pp_arena_destroy(struct pp_arena *arena)
-{
-	struct folio *folio;
-	unsigned long index;
-
-	xa_for_each(&arena->folios, index, folio)
-		pp_folio_free(folio);
-	xa_for_each(&arena->blocks, index, folio)
-		pp_folio_free(folio);
-	xa_destroy(&arena->folios);
-	xa_destroy(&arena->blocks);
-	pp_user_uncharge(arena->user, arena->pages);
-	free_uid(arena->user);
-	kfree(arena);
+	return pp_file_create(&pp_arena_kind, O_RDWR, arena);
 }
 
 /*

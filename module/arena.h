@@ -7,7 +7,6 @@
 struct pp_arena;
 
 struct file *pp_arena_create(u64 length);
-void pp_arena_destroy(struct pp_arena *arena);
 ssize_t pp_arena_gift(struct pp_ring *ring, unsigned long addr, size_t len);
 
 #endif /* PRIVPIPE_ARENA_H */

@@ -6,6 +6,7 @@
 #include <linux/file.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/nospec.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -13,6 +14,7 @@
 
 #include "device.h"
 #include "file.h"
+#include "fs.h"
 #include "sendfile.h"
 #include "splice.h"
 #include "stats.h"
@@ -219,7 +221,8 @@ long pp_command(struct file *file, unsigned int cmd, void __user *uarg,
 
 	if (nr >= ARRAY_SIZE(pp_commands) || cmd != _IO(PRIVPIPE_IOC_TYPE, nr))
 		return -ENOTTY;
-	desc = &pp_commands[nr];
+	/* Also not while the CPU guesses that it is in range. */
+	desc = &pp_commands[array_index_nospec(nr, ARRAY_SIZE(pp_commands))];
 	if (!(desc->on & (pp_ring_of(file) ? PP_ON_PIPE : PP_ON_DEVICE)))
 		return -ENOTTY;
 
@@ -242,17 +245,6 @@ long pp_command(struct file *file, unsigned int cmd, void __user *uarg,
 	return ret;
 }
 
-static int pp_device_open(struct inode *inode, struct file *file)
-{
-	return pp_fs_get();
-}
-
-static int pp_device_release(struct inode *inode, struct file *file)
-{
-	pp_fs_put();
-	return 0;
-}
-
 static long pp_device_ioctl(struct file *file, unsigned int cmd,
 			    unsigned long arg)
 {
@@ -261,8 +253,6 @@ static long pp_device_ioctl(struct file *file, unsigned int cmd,
 
 static const struct file_operations pp_device_fops = {
 	.owner		= THIS_MODULE,
-	.open		= pp_device_open,
-	.release	= pp_device_release,
 	.unlocked_ioctl	= pp_device_ioctl,
 	.compat_ioctl	= compat_ptr_ioctl,
 	.uring_cmd	= pp_uring_cmd,
@@ -279,13 +269,22 @@ static struct miscdevice pp_device = {
 
 static int __init pp_init(void)
 {
+	int ret;
+
 	pp_caches_init();
-	return misc_register(&pp_device);
+	ret = pp_fs_init();
+	if (ret)
+		return ret;
+	ret = misc_register(&pp_device);
+	if (ret)
+		pp_fs_exit();
+	return ret;
 }
 
 static void __exit pp_exit(void)
 {
 	misc_deregister(&pp_device);
+	pp_fs_exit();
 	pp_caches_drop();
 }
 

@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The ends of a private pipe, and the pseudo filesystem where they live.
+ * The ends of a private pipe.
  */
 #include <linux/file.h>
-#include <linux/magic.h>
-#include <linux/module.h>
-#include <linux/mount.h>
 #include <linux/poll.h>
-#include <linux/pseudo_fs.h>
 
 #include <asm/ioctls.h>
 
@@ -259,6 +255,12 @@ static void pp_ring_attach(struct pp_ring *ring, struct file *file, int by)
 	/* The last one of a side is gone, or the first one has come. */
 	if (!ring->readers != !ring->writers)
 		pp_ring_wake_all(ring);
+	/*
+	 * Without a file no call is using the pipe, and nobody can read what is
+	 * left.  The inode may stay: an O_PATH descriptor can open it again.
+	 */
+	if (!ring->readers && !ring->writers)
+		pp_ring_clear(ring);
 	mutex_unlock(&ring->lock);
 }
 
@@ -281,138 +283,29 @@ static int pp_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-const struct file_operations pp_end_fops = {
-	.owner		= THIS_MODULE,
-	.open		= pp_open,
-	.release	= pp_release,
-	.read_iter	= pp_read_iter,
-	.write_iter	= pp_write_iter,
-	.splice_read	= pp_splice_read,
-	.splice_write	= pp_splice_write,
-	.poll		= pp_poll,
-	.fasync		= pp_fasync,
-	.unlocked_ioctl	= pp_ioctl,
-	.compat_ioctl	= compat_ptr_ioctl,
-	.uring_cmd	= pp_uring_cmd,
+static void pp_end_destroy(void *ring)
+{
+	pp_ring_destroy(ring);
+}
+
+const struct pp_kind pp_end = {
+	.name = "privpipe",
+	.mode = S_IFIFO,
+	.fops = {
+		.open = pp_open,
+		.release = pp_release,
+		.read_iter = pp_read_iter,
+		.write_iter = pp_write_iter,
+		.splice_read = pp_splice_read,
+		.splice_write = pp_splice_write,
+		.poll = pp_poll,
+		.fasync = pp_fasync,
+		.unlocked_ioctl = pp_ioctl,
+		.compat_ioctl = compat_ptr_ioctl,
+		.uring_cmd = pp_uring_cmd,
+	},
+	.destroy = pp_end_destroy,
 };
-
-/*
- * The pseudo filesystem.  Its type holds the module as long as a superblock
- * exists, and the core lets go of it last of all.  A superblock exists while
- * /dev/privpipe is open or a pipe is: also an O_PATH descriptor holds its mount.
- */
-static struct vfsmount *pp_mnt;
-static int pp_mnt_pins;
-
-static void pp_evict_inode(struct inode *inode)
-{
-	clear_inode(inode);
-	if (!inode->i_private)
-		return;	/* the root */
-	if (S_ISFIFO(inode->i_mode))
-		pp_ring_destroy(inode->i_private);
-	else
-		pp_arena_destroy(inode->i_private);
-}
-
-static const struct super_operations pp_super_operations = {
-	.statfs		= simple_statfs,
-	.evict_inode	= pp_evict_inode,
-};
-
-static char *pp_dname(struct dentry *dentry, char *buffer, int buflen)
-{
-	/* What dynamic_dname() does, which modules can't call. */
-	char name[48];
-	int len = snprintf(name, sizeof(name), "%s:[%lu]",
-			   dentry->d_name.name, d_inode(dentry)->i_ino) + 1;
-
-	if (len > buflen)
-		return ERR_PTR(-ENAMETOOLONG);
-	return memcpy(buffer + buflen - len, name, len);
-}
-
-static const struct dentry_operations pp_dentry_operations = {
-	.d_dname	= pp_dname,
-};
-
-static int pp_init_fs_context(struct fs_context *fc)
-{
-	struct pseudo_fs_context *ctx = init_pseudo(fc, 0x50505050);
-
-	if (!ctx)
-		return -ENOMEM;
-	ctx->ops = &pp_super_operations;
-	ctx->dops = &pp_dentry_operations;
-	return 0;
-}
-
-static struct file_system_type pp_fs_type = {
-	.owner			= THIS_MODULE,
-	.name			= "privpipe",
-	.init_fs_context	= pp_init_fs_context,
-	.kill_sb		= kill_anon_super,
-};
-
-/**
- * pp_fs_get() - Make sure that files can be created.
- *
- * Return: 0 or an error.
- */
-int pp_fs_get(void)
-{
-	return simple_pin_fs(&pp_fs_type, &pp_mnt, &pp_mnt_pins);
-}
-
-/**
- * pp_fs_put() - Undo pp_fs_get().
- */
-void pp_fs_put(void)
-{
-	simple_release_fs(&pp_mnt, &pp_mnt_pins);
-}
-
-/**
- * pp_file_create() - Open a file on a new inode of the pseudo filesystem.
- * @name: what /proc/PID/fd shows before the inode number
- * @mode: S_IFIFO for a pipe, S_IFREG for an arena
- * @flags: O_RDONLY, O_WRONLY or O_RDWR, and file flags
- * @fops: its operations
- * @private: a struct pp_ring or struct pp_arena; the inode owns it from now on,
- *	also when this fails
- *
- * The caller has done pp_fs_get().
- *
- * Return: the file, or an ERR_PTR().
- */
-struct file *pp_file_create(const char *name, umode_t mode, int flags,
-			    const struct file_operations *fops, void *private)
-{
-	struct inode *inode = alloc_anon_inode(pp_mnt->mnt_sb);
-	struct file *file;
-
-	if (IS_ERR(inode)) {
-		if (S_ISFIFO(mode))
-			pp_ring_destroy(private);
-		else
-			pp_arena_destroy(private);
-		return ERR_CAST(inode);
-	}
-
-	/* What fput() lets go of, and alloc_file_pseudo() does not take. */
-	__module_get(THIS_MODULE);
-	inode->i_mode |= mode;
-	inode->i_fop = fops;
-	inode->i_private = private;
-	file = alloc_file_pseudo(inode, pp_mnt, name, flags, fops);
-	if (IS_ERR(file)) {
-		module_put(THIS_MODULE);
-		iput(inode);
-		return file;
-	}
-	file->private_data = private;
-	return file;
-}
 
 /**
  * pp_file_pair() - Open both ends of a new pipe.
@@ -424,8 +317,7 @@ struct file *pp_file_create(const char *name, umode_t mode, int flags,
  */
 int pp_file_pair(struct pp_ring *ring, int flags, struct file *ends[2])
 {
-	ends[1] = pp_file_create("privpipe", S_IFIFO, O_WRONLY | flags,
-				 &pp_end_fops, ring);
+	ends[1] = pp_file_create(&pp_end, O_WRONLY | flags, ring);
 	if (IS_ERR(ends[1]))
 		return PTR_ERR(ends[1]);
 	/* It was not opened by pp_open(). */

@@ -4,9 +4,10 @@
 
 #include <linux/fs.h>
 
+#include "fs.h"
 #include "ring.h"
 
-extern const struct file_operations pp_end_fops;
+extern const struct pp_kind pp_end;
 
 /**
  * pp_ring_of() - The private pipe that a file is an end of.
@@ -16,18 +17,13 @@ extern const struct file_operations pp_end_fops;
  */
 static inline struct pp_ring *pp_ring_of(struct file *file)
 {
-	return file->f_op == &pp_end_fops ? file->private_data : NULL;
+	return file->f_op == &pp_end.fops ? file->private_data : NULL;
 }
 
 ssize_t pp_ring_fill_user(struct pp_ring *ring, struct iov_iter *from,
 			  size_t len, unsigned int flags);
 ssize_t pp_ring_copy_user(struct pp_ring *ring, struct iov_iter *to, bool packets);
 
-struct file *pp_file_create(const char *name, umode_t mode, int flags,
-			    const struct file_operations *fops, void *private);
 int pp_file_pair(struct pp_ring *ring, int flags, struct file *ends[2]);
-
-int pp_fs_get(void);
-void pp_fs_put(void);
 
 #endif /* PRIVPIPE_FILE_H */

@@ -161,10 +161,10 @@ out_uncharge:
 }
 
 /**
- * pp_ring_destroy() - Free a pipe that nobody uses any more.
- * @ring: the pipe
+ * pp_ring_clear() - Free what is in a pipe.
+ * @ring: the pipe, locked or about to be destroyed
  */
-void pp_ring_destroy(struct pp_ring *ring)
+void pp_ring_clear(struct pp_ring *ring)
 {
 	while (!pp_ring_empty(ring)) {
 		struct pp_slot slot = pp_ring_pop(ring);
@@ -172,7 +172,16 @@ void pp_ring_destroy(struct pp_ring *ring)
 		folio_put(slot.folio);
 	}
 	if (ring->spare)
-		pp_folio_free(ring->spare);
+		pp_folio_free(no_free_ptr(ring->spare));
+}
+
+/**
+ * pp_ring_destroy() - Free a pipe that nobody uses any more.
+ * @ring: the pipe
+ */
+void pp_ring_destroy(struct pp_ring *ring)
+{
+	pp_ring_clear(ring);
 	pp_user_uncharge(ring->user, ring->capacity);
 	free_uid(ring->user);
 	kvfree(ring->slots);

@@ -110,6 +110,7 @@ static inline struct pp_slot *pp_ring_tail(struct pp_ring *ring)
 }
 
 struct pp_ring *pp_ring_create(unsigned int capacity);
+void pp_ring_clear(struct pp_ring *ring);
 void pp_ring_destroy(struct pp_ring *ring);
 long pp_ring_resize(struct pp_ring *ring, unsigned int size);
 size_t pp_ring_bytes(struct pp_ring *ring);

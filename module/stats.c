@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Counters: one value a file in sysfs, one copy a CPU inside.
+ * Counters: one value a file in sysfs, one copy a CPU inside.  Only root may read
+ * them: they are exact, and so tell each user how much the others transfer.
  */
 #include <linux/device.h>
 #include <linux/kernel.h>
@@ -48,7 +49,7 @@ static ssize_t pp_stats_show(struct device *dev, struct device_attribute *attr,
  */
 #define PP_COUNTER_ATTR(name)						\
 static struct pp_attribute pp_attr_##name = {				\
-	.attr = __ATTR(name, 0444, pp_stats_show, NULL),		\
+	.attr = __ATTR(name, 0400, pp_stats_show, NULL),		\
 	.which = PP_##name,						\
 };
 PP_COUNTERS(PP_COUNTER_ATTR)

@@ -26,7 +26,7 @@ std::unexpected<std::string> unreadable(const std::string &name, std::error_code
 	auto message = failed("cannot read", name, why);
 
 	if (why == std::errc::permission_denied)
-		message.error() += "; try as root, or as a member of the group that may read it";
+		message.error() += "; only root can read the counters";
 	return message;
 }
 

@@ -73,6 +73,14 @@ TEST_F(CounterFiles, AreReadByName)
 		  (Counters{{"copied_bytes", 12}, {"taken_bytes", UINT64_MAX}}));
 }
 
+TEST_F(CounterFiles, OneThatCannotBeOpenedIsAnError)
+{
+	make("copied_bytes", "12\n");
+	fs::create_symlink("nowhere", directory / "taken_bytes");
+
+	EXPECT_EQ(read_counters(directory).error(), std::errc::no_such_file_or_directory);
+}
+
 TEST_F(CounterFiles, MissingIsAnError)
 {
 	const std::string none = directory / "none";

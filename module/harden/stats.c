@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Counters: one value a file in sysfs, one copy a CPU inside.
+ * Counters: one value a file in sysfs, one copy a CPU inside.  Only root may read
+ * them: they are exact, and so tell each user how much the others transfer.
  */
 #include "harden.h"
 
@@ -33,7 +34,7 @@ static ssize_t pph_stats_show(struct module_attribute *attr,
 }
 
 #define PPH_ATTR(_name, _kind, _path) {					\
-	.attr = __ATTR(_name##_##_kind, 0444, pph_stats_show, NULL),	\
+	.attr = __ATTR(_name##_##_kind, 0400, pph_stats_show, NULL),	\
 	.offset = offsetof(struct pph_stats, _kind[_path]),		\
 }
 

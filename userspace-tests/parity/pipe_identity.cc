@@ -166,6 +166,29 @@ TEST(PipeIdentity, AnEndReopenedForBothReadsAndWrites)
 	EXPECT_EQ(drain(both.get()), "abc");
 }
 
+TEST(PipeIdentity, TheContentGoesWithTheLastCloseWhoeverHoldsTheInode)
+{
+	Pipe pipe = make_pipe(O_NONBLOCK, 16 * page_size);
+	Fd path = open_again(pipe.in(), O_PATH);
+	std::string buffer(10, '\0');
+
+	put(pipe.out(), pattern(16 * page_size));
+	pipe.read_end.reset();
+	/* Others may still read it while there is a writer. */
+	EXPECT_EQ(unread(pipe.out()), 16 * page_size);
+	pipe.write_end.reset();
+
+	Fd reader = open_again(path.get(), O_RDONLY | O_NONBLOCK);
+
+	EXPECT_EQ(unread(reader.get()), 0u);
+	EXPECT_EQ(backend().read(reader.get(), buffer.data(), 10), moved(0));
+
+	Fd writer = open_again(path.get(), O_WRONLY);
+
+	put(writer.get(), "abc");
+	EXPECT_EQ(drain(reader.get()), "abc");
+}
+
 TEST(PipeIdentity, EndOfFileWaitsForTheLastCopyOfTheWriteEnd)
 {
 	Pipe pipe = make_pipe();

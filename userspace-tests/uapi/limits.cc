@@ -73,3 +73,19 @@ TEST(Unprivileged, WhatIsClosedIsGivenBack)
 		  }),
 		  "");
 }
+
+TEST(Unprivileged, SeesNoCountersForTheyTellOnOthers)
+{
+	EXPECT_EQ(in_child([] {
+			  become_unprivileged();
+			  for (const char *name :
+			       {"file_out", "user_copied", "refused_hot_pages"}) {
+				  const std::string path =
+					  std::string("/sys/class/misc/privpipe/stats/") + name;
+
+				  require(result_of(open(path.c_str(), O_RDONLY)) == failed(EACCES),
+					  path);
+			  }
+		  }),
+		  "");
+}

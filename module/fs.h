@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef PRIVPIPE_FS_H
+#define PRIVPIPE_FS_H
+
+#include <linux/fs.h>
+
+/**
+ * struct pp_kind - a kind of file in the pseudo filesystem
+ * @name: what /proc/PID/fd shows before the inode number
+ * @mode: S_IFIFO or S_IFREG
+ * @fops: operations of its files; without an owner, since the inode holds the
+ *	module
+ * @destroy: frees what an inode of this kind owns, once it is evicted
+ */
+struct pp_kind {
+	const char *name;
+	umode_t mode;
+	const struct file_operations fops;
+	void (*destroy)(void *private);
+};
+
+struct file *pp_file_create(const struct pp_kind *kind, int flags,
+			    void *private);
+
+int pp_fs_init(void);
+void pp_fs_exit(void);
+
+#endif /* PRIVPIPE_FS_H */

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* privpipe.ko, loaded while a test runs, and what it makes. */
+#pragma once
+
+#include "support/fd.hh"
+#include "support/result.hh"
+
+#include <linux/privpipe.h>
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+/** delete_module(2): EAGAIN says that somebody holds the module. */
+Result remove_module();
+/** The same, until it is removed or ten seconds are over: a file's last put may be on its way. */
+Result remove_module_soon();
+/** finit_module(2) of $PRIVPIPE or /lib/privpipe.ko. */
+Result load_module();
+/** How many hold it. */
+int module_users();
+
+/** Each test ends with a module that nobody holds, whatever happened. */
+class WithModule : public testing::Test {
+protected:
+	void TearDown() override;
+};
+
+Fd open_device();
+
+struct PrivatePipe {
+	explicit PrivatePipe(int device);
+
+	Fd read_end;
+	Fd write_end;
+};
+
+constexpr size_t arena_size = 1 << 16;
+
+Fd make_arena(int device);
+
+/** /proc/PID/fd/FD; @pid 0 is the caller. */
+std::string fd_path(int fd, pid_t pid = 0);
