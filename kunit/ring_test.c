@@ -3,6 +3,7 @@
 #include <linux/cred.h>
 #include <linux/delay.h>
 #include <linux/kthread.h>
+#include <linux/poll.h>
 #include <linux/sched/user.h>
 
 #include "support.h"
@@ -487,7 +488,7 @@ static int waiter_run(void *data)
 	} else {
 		w->ret = pp_ring_wait_data(w->ring, false, &wake);
 		if (w->ret > 0)
-			pp_ring_consume(w->ring, PAGE_SIZE, 0);
+			pp_ring_consume(w->ring, pp_ring_tail(w->ring)->len, 0);
 		pp_ring_end_consume(w->ring, &wake);
 	}
 	complete(&w->done);
@@ -692,6 +693,70 @@ static void ring_test_drain_wakes_reader_at_the_end(struct kunit *test)
 	waiter_expect(test, &w, 0);
 }
 
+/* One who waits in poll() or epoll, and hears a wake-up that is about POLLHUP. */
+struct poller {
+	struct wait_queue_entry entry;
+	bool hung_up;
+};
+
+static int poller_wake(struct wait_queue_entry *entry, unsigned int mode, int sync,
+		       void *key)
+{
+	struct poller *p = container_of(entry, struct poller, entry);
+
+	if (key && !(key_to_poll(key) & EPOLLHUP))
+		return 0;
+	p->hung_up = true;
+	return 1;
+}
+
+static const struct hangup_case {
+	const char *name;
+	size_t drained;
+} hangup_cases[] = {
+	{ "nothing drained", 0 },
+	{ "a part drained", 100 },
+	{ "all drained", PAGE_SIZE },
+};
+
+KUNIT_ARRAY_PARAM_DESC(hangup, hangup_cases, name);
+
+/* While a pipe drains poll() hides the last close, so the end of it has to tell. */
+static void ring_test_drain_tells_of_last_close(struct kunit *test)
+{
+	const struct hangup_case *c = test->param_value;
+	struct pp_ring *ring = pp_test_ring(test, 4);
+	struct poller pollers[3] = {};
+	struct pp_drain drain;
+	struct waiter w;
+	unsigned int i;
+
+	produce(test, ring, 1);
+	KUNIT_ASSERT_EQ(test, pp_ring_drain_begin(ring, true, PAGE_SIZE, &drain), 1);
+	for (i = 0; i < ARRAY_SIZE(pollers); i++) {
+		init_waitqueue_func_entry(&pollers[i].entry, poller_wake);
+		/* As poll(2), and as epoll with EPOLLEXCLUSIVE. */
+		if (i == 0)
+			add_wait_queue(&ring->rd_wait, &pollers[i].entry);
+		else
+			add_wait_queue_exclusive(&ring->rd_wait, &pollers[i].entry);
+	}
+	waiter_start(test, &w, ring, false);
+	mutex_lock(&ring->lock);
+	WRITE_ONCE(ring->writers, 0);
+	pp_ring_wake_all(ring);
+	mutex_unlock(&ring->lock);
+	for (i = 0; i < ARRAY_SIZE(pollers); i++)
+		pollers[i].hung_up = false;
+
+	pp_ring_drain_end(ring, c->drained, 0);
+	waiter_expect(test, &w, c->drained < PAGE_SIZE);
+	for (i = 0; i < ARRAY_SIZE(pollers); i++) {
+		KUNIT_EXPECT_TRUE(test, pollers[i].hung_up);
+		remove_wait_queue(&ring->rd_wait, &pollers[i].entry);
+	}
+}
+
 /* A task that locks two pipes. */
 struct locker {
 	struct pp_ring *a;
@@ -775,6 +840,7 @@ static struct kunit_case ring_test_cases[] = {
 	KUNIT_CASE(ring_test_publishing_wakes_reader),
 	KUNIT_CASE(ring_test_drain_wakes_reader_it_kept_out),
 	KUNIT_CASE(ring_test_drain_wakes_reader_at_the_end),
+	KUNIT_CASE_PARAM(ring_test_drain_tells_of_last_close, hangup_gen_params),
 	KUNIT_CASE(ring_test_lock_two_by_address),
 	{}
 };

@@ -679,7 +679,12 @@ void pp_ring_drain_end(struct pp_ring *ring, size_t len, unsigned int flags)
 	wake.before = len && !pp_ring_room(ring);
 	pp_ring_consume(ring, len, flags);
 	WRITE_ONCE(ring->draining, false);
-	/* Who was kept from reading may do so now, or see the end. */
+	/* The last close meanwhile was hidden, also from those who ask for it alone. */
+	if (!ring->writers)
+		wake_up_interruptible_all(&ring->rd_wait);
+	/* Who was told of bytes and kept from reading them may do so now. */
+	if (pp_ring_readable(ring))
+		kill_fasync(&ring->fasync_readers, SIGIO, POLL_IN);
 	wake.slept = true;
 	pp_ring_end_consume(ring, &wake);
 }
