@@ -6,6 +6,8 @@
  * until its last byte was read, a wakeup goes to one waiter that passes it on,
  * and the limits per user are counted together with those of ordinary pipes.
  */
+#include <kunit/static_stub.h>
+#include <kunit/visibility.h>
 #include <linux/capability.h>
 #include <linux/cred.h>
 #include <linux/log2.h>
@@ -583,20 +585,34 @@ void pp_ring_push_fitting(struct pp_ring *ring, struct pp_slot slot)
 	pp_ring_push(ring, &slot);
 }
 
+/* Says so when a caller needs more pages than were reserved for it: a bug. */
+VISIBLE_IF_KUNIT
+bool pp_ring_promised(unsigned int pages, unsigned int room)
+{
+	KUNIT_STATIC_STUB_REDIRECT(pp_ring_promised, pages, room);
+
+	return !WARN_ON_ONCE(pages > room);
+}
+
 /**
  * pp_ring_publish() - Put a filled stage in, into reserved room.
  * @ring: the pipe, not locked
- * @stage: the stage, for whose pages room was reserved; emptied
+ * @stage: the stage; emptied
+ * @room: how many pages are reserved for the caller; those that the stage used
+ *	are subtracted
  *
- * Return: how many pages of the reserved room were used.
+ * Slots that the room does not suffice for are dropped: lost bytes are better
+ * than a slot in the place of another one.
  */
-unsigned int pp_ring_publish(struct pp_ring *ring, struct pp_stage *stage)
+void pp_ring_publish(struct pp_ring *ring, struct pp_stage *stage,
+		     unsigned int *room)
 {
 	struct pp_wake wake = {};
-	unsigned int i, pages = 0;
+	size_t entered = 0;
+	unsigned int i;
 
 	if (!stage->nr)
-		return 0;
+		return;
 
 	mutex_lock(&ring->lock);
 	wake.before = pp_ring_empty(ring);
@@ -604,8 +620,11 @@ unsigned int pp_ring_publish(struct pp_ring *ring, struct pp_stage *stage)
 		struct pp_slot *slot = &stage->slots[i];
 		unsigned int n = pp_slot_pages(slot);
 
-		pages += n;
+		if (!pp_ring_promised(n, *room))
+			break;
+		*room -= n;
 		WRITE_ONCE(ring->reserved, ring->reserved - n);
+		entered += slot->len;
 		if (slot->flags & PP_SLOT_FOREIGN) {
 			ring->taken += slot->len;
 			pp_ring_push(ring, slot);
@@ -614,9 +633,9 @@ unsigned int pp_ring_publish(struct pp_ring *ring, struct pp_stage *stage)
 			pp_ring_push_fitting(ring, *slot);
 		}
 	}
+	pp_stage_cut(stage, entered);
 	stage->nr = 0;
 	pp_ring_end_produce(ring, &wake);
-	return pages;
 }
 
 /**

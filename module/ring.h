@@ -130,7 +130,8 @@ struct pp_slot pp_ring_pop(struct pp_ring *ring);
 void pp_ring_consume(struct pp_ring *ring, size_t len, unsigned int flags);
 
 int pp_ring_reserve(struct pp_ring *ring, unsigned int pages, bool nonblock);
-unsigned int pp_ring_publish(struct pp_ring *ring, struct pp_stage *stage);
+void pp_ring_publish(struct pp_ring *ring, struct pp_stage *stage,
+		     unsigned int *room);
 void pp_ring_unreserve(struct pp_ring *ring, unsigned int pages);
 
 /* How many slots a transfer to a file or socket takes at a time. */
@@ -156,5 +157,9 @@ void pp_ring_drain_end(struct pp_ring *ring, size_t len, unsigned int flags);
 
 int pp_user_charge(struct user_struct *user, unsigned long pages);
 void pp_user_uncharge(struct user_struct *user, unsigned long pages);
+
+#if IS_ENABLED(CONFIG_KUNIT)
+bool pp_ring_promised(unsigned int pages, unsigned int room);
+#endif
 
 #endif /* PRIVPIPE_RING_H */
