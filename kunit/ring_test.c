@@ -458,6 +458,33 @@ static void ring_test_drain_marks_shared(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, pp_ring_tail(ring)->flags & PP_SLOT_SHARED);
 }
 
+/* FUSE can keep what it was asked to write, and yet say that it failed. */
+static void ring_test_drain_finds_kept_references(struct kunit *test)
+{
+	struct pp_ring *ring = pp_test_ring(test, 8);
+	struct folio *kept[2];
+	struct pp_drain drain;
+	unsigned int i;
+
+	for (i = 0; i < 4; i++)
+		pp_test_push(test, ring, 0, 0, PAGE_SIZE, i * PAGE_SIZE);
+	KUNIT_ASSERT_EQ(test, pp_ring_drain_begin(ring, true, 3 * PAGE_SIZE, &drain), 1);
+	for (i = 0; i < 2; i++) {
+		kept[i] = page_folio(drain.bvec[i].bv_page);
+		folio_get(kept[i]);
+	}
+	pp_ring_drain_end(ring, PAGE_SIZE, 0);
+	KUNIT_EXPECT_TRUE(test, ring->slots[1].flags & PP_SLOT_SHARED);
+	KUNIT_EXPECT_FALSE(test, ring->slots[2].flags & PP_SLOT_SHARED);
+	KUNIT_EXPECT_FALSE(test, ring->slots[3].flags & PP_SLOT_SHARED);
+
+	/* With CONFIG_PRIVPIPE_DEBUG this complains of a reference not known of. */
+	pp_test_consume(ring, PAGE_SIZE);
+	pp_test_expect_ring(test, ring, 2 * PAGE_SIZE, 2 * PAGE_SIZE);
+	for (i = 0; i < 2; i++)
+		folio_put(kept[i]);
+}
+
 /*
  * Waiting
  */
@@ -888,6 +915,7 @@ static struct kunit_case ring_test_cases[] = {
 	KUNIT_CASE(ring_test_drain_stops_at_its_bvec),
 	KUNIT_CASE(ring_test_drain_keeps_other_consumers_out),
 	KUNIT_CASE(ring_test_drain_marks_shared),
+	KUNIT_CASE(ring_test_drain_finds_kept_references),
 	KUNIT_CASE(ring_test_wait_data_does_not_wait),
 	KUNIT_CASE(ring_test_wait_room_does_not_wait),
 	KUNIT_CASE(ring_test_wait_ends_with_signal),

@@ -674,7 +674,7 @@ int pp_ring_drain_begin(struct pp_ring *ring, bool nonblock, size_t len,
 			drain->bytes += n;
 		}
 		drain->more = i != ring->head;
-		WRITE_ONCE(ring->draining, true);
+		WRITE_ONCE(ring->draining, drain->nr);
 	}
 	/* On success the next reader is woken when this ends. */
 	pass_on = wake.slept && pp_ring_readable(ring);
@@ -682,6 +682,23 @@ int pp_ring_drain_begin(struct pp_ring *ring, bool nonblock, size_t len,
 	if (pass_on)
 		pp_wake_one(&ring->rd_wait, EPOLLIN | EPOLLRDNORM);
 	return ret;
+}
+
+/*
+ * A target can keep references to what it was given, also when it took less or
+ * failed: a socket until it has sent, FUSE until its server lets go.
+ */
+static void pp_ring_mark_shared(struct pp_ring *ring, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = ring->tail; i != ring->tail + nr; i++) {
+		struct pp_slot *slot = &ring->slots[i & (ring->capacity - 1)];
+
+		if (folio_ref_count(slot->folio) > 1)
+			slot->flags = (slot->flags | PP_SLOT_SHARED) &
+				      ~PP_SLOT_MERGE;
+	}
 }
 
 /**
@@ -696,8 +713,9 @@ void pp_ring_drain_end(struct pp_ring *ring, size_t len, unsigned int flags)
 
 	mutex_lock(&ring->lock);
 	wake.before = len && !pp_ring_room(ring);
+	pp_ring_mark_shared(ring, ring->draining);
 	pp_ring_consume(ring, len, flags);
-	WRITE_ONCE(ring->draining, false);
+	WRITE_ONCE(ring->draining, 0);
 	/* The last close meanwhile was hidden, also from those who ask for it alone. */
 	if (!ring->writers)
 		wake_up_interruptible_all(&ring->rd_wait);

@@ -30,7 +30,7 @@
  * @held: pages of all folios in the ring
  * @readers: open files with FMODE_READ
  * @writers: open files with FMODE_WRITE
- * @draining: a consumer is writing the bytes at the tail to a file
+ * @draining: slots at the tail that a consumer is writing to a file, or 0
  * @polled: poll() was called once, so wake on every write as pipes do for epoll
  * @slots: the ring
  * @spare: a single page to use again for what programs write, or NULL
@@ -53,7 +53,7 @@ struct pp_ring {
 	unsigned int held;
 	unsigned int readers;
 	unsigned int writers;
-	bool draining;
+	unsigned int draining;
 	bool polled;
 	struct pp_slot *slots;
 	struct folio *spare;
