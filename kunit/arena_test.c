@@ -309,6 +309,25 @@ static void arena_test_gift_of_pinned_page(struct kunit *test)
 	}
 }
 
+/* Giving away changes the memory. */
+static void arena_test_gift_takes_the_right_to_write(struct kunit *test)
+{
+	struct file *arena = pp_arena_create(SZ_64K), *ends[2];
+	char __user *memory;
+
+	pp_test_keep(test, arena);
+	memory = pp_test_map(test, arena, SZ_64K, 0);
+	pp_test_fill_user(test, memory, 0, SZ_64K);
+	KUNIT_ASSERT_EQ(test, vm_mmap(arena, (unsigned long)memory, SZ_64K, PROT_READ,
+				      MAP_SHARED | MAP_FIXED, 0),
+			(unsigned long)memory);
+	pp_test_pipe(test, 16, 0, ends);
+	KUNIT_EXPECT_EQ(test, gift(test, ends[1], memory, SZ_64K), SZ_64K);
+	KUNIT_EXPECT_EQ(test, ring_of(ends)->taken, 0);
+	pp_test_expect_user(test, memory, 0, SZ_64K);
+	pp_test_expect_ring(test, ring_of(ends), 0, SZ_64K);
+}
+
 static void arena_test_gift_is_gone_from_all_mappings(struct kunit *test)
 {
 	struct file *arena = pp_arena_create(PAGE_SIZE), *ends[2];
@@ -356,6 +375,7 @@ static struct kunit_case arena_test_cases[] = {
 	KUNIT_CASE(arena_test_fault_in_occupied_place),
 	KUNIT_CASE(arena_test_gift_of_untouched_pages),
 	KUNIT_CASE(arena_test_gift_of_pinned_page),
+	KUNIT_CASE(arena_test_gift_takes_the_right_to_write),
 	KUNIT_CASE(arena_test_gift_is_gone_from_all_mappings),
 	KUNIT_CASE(arena_test_pipe_outlives_arena),
 	{}

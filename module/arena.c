@@ -13,6 +13,8 @@
 #include <linux/slab.h>
 #include <linux/xarray.h>
 
+#include <asm/mmu_context.h>
+
 #include "arena.h"
 #include "file.h"
 #include "stats.h"
@@ -295,8 +297,8 @@ static size_t pp_arena_move(struct pp_ring *ring, struct file *file,
  * @len: how long it is, in bytes, not 0
  *
  * Return: bytes moved, in whole pages; or minus the bytes at @addr, at most
- * @len, that have to be copied because they are no arena, no whole page, or
- * the page is pinned by somebody or was never written.
+ * @len, that have to be copied because they are no arena that the caller may
+ * write, no whole page, or the page is pinned by somebody or was never written.
  */
 ssize_t pp_arena_gift(struct pp_ring *ring, unsigned long addr, size_t len)
 {
@@ -309,7 +311,9 @@ ssize_t pp_arena_gift(struct pp_ring *ring, unsigned long addr, size_t len)
 
 	mmap_read_lock(current->mm);
 	vma = vma_lookup(current->mm, addr);
-	if (vma && vma->vm_ops == &pp_arena_vm_ops) {
+	/* Giving away changes the memory, so it takes the right to write it. */
+	if (vma && vma->vm_ops == &pp_arena_vm_ops && vma->vm_flags & VM_WRITE &&
+	    arch_vma_access_permitted(vma, true, false, false)) {
 		file = get_file(vma->vm_file);
 		index = linear_page_index(vma, addr);
 		pages = min(len, vma->vm_end - addr) >> PAGE_SHIFT;

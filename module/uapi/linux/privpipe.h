@@ -187,8 +187,9 @@ struct privpipe_splice {
  *
  * On a write end: waits for the first room only, fills what fits and returns
  * short.  The bytes are copied, so the memory can be reused at once.  With
- * SPLICE_F_GIFT, whole pages of an arena (see PRIVPIPE_ARENA) that nobody else
- * has pinned change hands instead; the next access to such a page finds zeros.
+ * SPLICE_F_GIFT, whole pages of an arena (see PRIVPIPE_ARENA) that the caller may
+ * write and nobody else has pinned change hands instead; the next access to such
+ * a page finds zeros.
  * Everything else is copied, gift or not.
  * On a read end: copies out, like readv(2).
  *
