@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include <linux/futex.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <cstdint>
@@ -249,6 +251,33 @@ TEST_F(Arena, IsNotInheritedOverFork)
 	EXPECT_TRUE(WIFSIGNALED(status));
 	EXPECT_EQ(WTERMSIG(status), SIGSEGV);
 	EXPECT_TRUE(same(memory.view(), bytes));
+}
+
+/* MADV_DOFORK undoes that; then parent and child share it, and either can give it away. */
+TEST_F(Arena, IsSharedWithAChildThatMadvDoforkGaveItTo)
+{
+	checked(madvise(memory.data(), size, MADV_DOFORK), "MADV_DOFORK");
+	EXPECT_EQ(in_child([&] {
+			  require(memory.view() == bytes, "the child sees other bytes");
+			  require(gift(pipe, memory.view()) == moved(size), "the child's gift");
+			  require(memory.view() == zeros, "the child sees what it gave");
+			  memory.fill(std::string(page_size, 'N'));
+		  }),
+		  "");
+	EXPECT_TRUE(same(memory.view(),
+			 std::string(page_size, 'N') + std::string(size - page_size, '\0')));
+	EXPECT_EQ(taken(pipe), size);
+	EXPECT_TRUE(same(drain(pipe.in()), bytes));
+}
+
+/* privpipe(4) says so: the pages belong to no file and to no process. */
+TEST_F(Arena, HasRoomForPrivateFutexesOnly)
+{
+	EXPECT_EQ(result_of(syscall(SYS_futex, memory.data(), FUTEX_WAKE, 1, nullptr, nullptr, 0)),
+		  failed(EFAULT));
+	EXPECT_EQ(result_of(syscall(SYS_futex, memory.data(), FUTEX_WAKE_PRIVATE, 1, nullptr,
+				    nullptr, 0)),
+		  moved(0));
 }
 
 TEST_F(Arena, IsMappedSharedAndWithinItsEndsOnly)

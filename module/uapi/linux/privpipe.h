@@ -335,6 +335,12 @@ struct privpipe_query {
  * which are cheapest to give away as a whole.  The rest of a block that was
  * given away in part goes on as single pages; a pin on a part counts for all.
  *
+ * madvise(2) with MADV_DOFORK lets a child inherit an arena: both processes then
+ * share it, and a page that either of them gives away reads as zeros in both.
+ * futex(2) finds no file behind an arena's pages and answers EFAULT, unless the
+ * operation is private to the process (FUTEX_PRIVATE_FLAG): a mutex or semaphore
+ * that processes share must lie in other memory.
+ *
  * Return: 0, or EINVAL (flags; @length is 0 or over 2 GiB), EPERM (over the
  * user's soft or hard limit), ENFILE, EMFILE.  mmap(2) of an arena: EINVAL
  * (MAP_PRIVATE), ENXIO (beyond its end).
