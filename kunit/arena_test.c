@@ -225,6 +225,44 @@ static void arena_test_gift_of_pinned_block(struct kunit *test)
 	pp_test_expect_ring(test, ring_of(ends), 0, SZ_64K);
 }
 
+/*
+ * Where there is something already, a page or a marker, the core decides: a handler
+ * that answers "go on" without having mapped anything is asked for ever.
+ */
+static void arena_test_fault_in_occupied_place(struct kunit *test)
+{
+	char __user *memory = make_arena(test, SZ_64K);
+	unsigned long i;
+
+	for (i = 0; i < 16; i++) {
+		unsigned long addr = (unsigned long)memory + i * PAGE_SIZE;
+		struct vm_area_struct *vma;
+		struct page *page;
+		vm_fault_t ret;
+
+		KUNIT_ASSERT_EQ(test, get_user_pages_fast(addr, 1, FOLL_WRITE, &page), 1);
+		mmap_read_lock(current->mm);
+		vma = vma_lookup(current->mm, addr);
+		if (vma) {
+			struct vm_fault vmf = {
+				.vma = vma,
+				.address = addr,
+				.pgoff = i,
+				.flags = FAULT_FLAG_WRITE,
+			};
+
+			ret = vma->vm_ops->fault(&vmf);
+			KUNIT_EXPECT_EQ(test, ret, 0);
+			KUNIT_EXPECT_PTR_EQ(test, vmf.page, page);
+			if (!ret && vmf.page)
+				put_page(vmf.page);
+		}
+		mmap_read_unlock(current->mm);
+		put_page(page);
+		KUNIT_EXPECT_NOT_NULL(test, vma);
+	}
+}
+
 /* Pages that are not there yet are as good as zeros. */
 static void arena_test_gift_of_untouched_pages(struct kunit *test)
 {
@@ -271,6 +309,25 @@ static void arena_test_gift_of_pinned_page(struct kunit *test)
 	}
 }
 
+/* Giving away changes the memory. */
+static void arena_test_gift_takes_the_right_to_write(struct kunit *test)
+{
+	struct file *arena = pp_arena_create(SZ_64K), *ends[2];
+	char __user *memory;
+
+	pp_test_keep(test, arena);
+	memory = pp_test_map(test, arena, SZ_64K, 0);
+	pp_test_fill_user(test, memory, 0, SZ_64K);
+	KUNIT_ASSERT_EQ(test, vm_mmap(arena, (unsigned long)memory, SZ_64K, PROT_READ,
+				      MAP_SHARED | MAP_FIXED, 0),
+			(unsigned long)memory);
+	pp_test_pipe(test, 16, 0, ends);
+	KUNIT_EXPECT_EQ(test, gift(test, ends[1], memory, SZ_64K), SZ_64K);
+	KUNIT_EXPECT_EQ(test, ring_of(ends)->taken, 0);
+	pp_test_expect_user(test, memory, 0, SZ_64K);
+	pp_test_expect_ring(test, ring_of(ends), 0, SZ_64K);
+}
+
 static void arena_test_gift_is_gone_from_all_mappings(struct kunit *test)
 {
 	struct file *arena = pp_arena_create(PAGE_SIZE), *ends[2];
@@ -315,8 +372,10 @@ static struct kunit_case arena_test_cases[] = {
 	KUNIT_CASE_PARAM(arena_test_gift, gift_gen_params),
 	KUNIT_CASE(arena_test_gift_page_by_page),
 	KUNIT_CASE(arena_test_gift_of_pinned_block),
+	KUNIT_CASE(arena_test_fault_in_occupied_place),
 	KUNIT_CASE(arena_test_gift_of_untouched_pages),
 	KUNIT_CASE(arena_test_gift_of_pinned_page),
+	KUNIT_CASE(arena_test_gift_takes_the_right_to_write),
 	KUNIT_CASE(arena_test_gift_is_gone_from_all_mappings),
 	KUNIT_CASE(arena_test_pipe_outlives_arena),
 	{}

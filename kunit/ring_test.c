@@ -3,6 +3,7 @@
 #include <linux/cred.h>
 #include <linux/delay.h>
 #include <linux/kthread.h>
+#include <linux/poll.h>
 #include <linux/sched/user.h>
 
 #include "support.h"
@@ -233,10 +234,12 @@ static void ring_test_holds_little_more_than_capacity(struct kunit *test)
 
 	for (i = 0; i < 16; i++) {
 		struct pp_stage stage = { .nr = 1 };
+		unsigned int room = 1;
 
-		KUNIT_ASSERT_EQ(test, pp_ring_reserve(ring, 1, true), 1);
+		KUNIT_ASSERT_EQ(test, pp_ring_reserve(ring, room, true), room);
 		stage.slots[0] = pp_test_slot(test, 4, 0, 1, i);
-		KUNIT_EXPECT_EQ(test, pp_ring_publish(ring, &stage), 1);
+		pp_ring_publish(ring, &stage, &room);
+		KUNIT_EXPECT_EQ(test, room, 0);
 		KUNIT_EXPECT_LE(test, ring->held, ring->used + pp_folio_max_pages());
 	}
 	KUNIT_EXPECT_EQ(test, pp_ring_room(ring), 0);
@@ -250,12 +253,14 @@ static void ring_test_holds_too_much_rather_than_losing_bytes(struct kunit *test
 
 	for (i = 0; i < 3; i++) {
 		struct pp_stage stage = { .nr = 1 };
+		unsigned int room = 16 - 3 * i;
 
-		KUNIT_ASSERT_EQ(test, pp_ring_reserve(ring, 16, true), 16 - 3 * i);
+		KUNIT_ASSERT_EQ(test, pp_ring_reserve(ring, 16, true), room);
 		stage.slots[0] = pp_test_slot(test, 4, PAGE_SIZE - 1,
 					      PAGE_SIZE + 2, i * (PAGE_SIZE + 2));
 		pp_test_fail_folio(test, 1);
-		KUNIT_EXPECT_EQ(test, pp_ring_publish(ring, &stage), 3);
+		pp_ring_publish(ring, &stage, &room);
+		KUNIT_EXPECT_EQ(test, room, 13 - 3 * i);
 		pp_test_fail_folio(test, 0);
 		pp_ring_unreserve(ring, ring->reserved);
 	}
@@ -288,20 +293,76 @@ static void ring_test_publish_uses_reserved_room(struct kunit *test)
 {
 	struct pp_ring *ring = pp_test_ring(test, 8);
 	struct pp_stage stage = { .nr = 3 };
+	unsigned int room = 8;
 
-	KUNIT_ASSERT_EQ(test, pp_ring_reserve(ring, 8, true), 8);
+	KUNIT_ASSERT_EQ(test, pp_ring_reserve(ring, room, true), room);
 	stage.slots[0] = pp_test_slot(test, 0, 100, 200, 0);
 	stage.slots[1] = pp_test_slot(test, 1, PAGE_SIZE - 1, 2, 200);
 	stage.slots[2] = pp_test_slot(test, 1, 0, 2 * PAGE_SIZE, 202);
 	stage.slots[2].flags = PP_SLOT_FOREIGN;
-	KUNIT_EXPECT_EQ(test, pp_ring_publish(ring, &stage), 5);
+	pp_ring_publish(ring, &stage, &room);
+	KUNIT_EXPECT_EQ(test, room, 3);
 	KUNIT_EXPECT_EQ(test, stage.nr, 0);
 	KUNIT_EXPECT_EQ(test, ring->reserved, 3);
 	KUNIT_EXPECT_EQ(test, ring->copied, 202);
 	KUNIT_EXPECT_EQ(test, ring->taken, 2 * PAGE_SIZE);
 	pp_ring_unreserve(ring, 3);
 	pp_test_expect_ring(test, ring, 0, 202 + 2 * PAGE_SIZE);
-	KUNIT_EXPECT_EQ(test, pp_ring_publish(ring, &stage), 0);
+	pp_ring_publish(ring, &stage, &room);
+	KUNIT_EXPECT_EQ(test, room, 3);
+}
+
+static unsigned int promises_broken;
+
+static bool promised_without_a_warning(unsigned int pages, unsigned int room)
+{
+	promises_broken += pages > room;
+	return pages <= room;
+}
+
+static const struct overrun_case {
+	const char *name;
+	unsigned int room;
+	unsigned int left;
+	unsigned int bytes;
+} overrun_cases[] = {
+	{ "no room at all", 0, 0, 0 },
+	{ "room for one slot", 1, 0, PAGE_SIZE },
+	{ "room for a slot and a half", 2, 1, PAGE_SIZE },
+};
+
+KUNIT_ARRAY_PARAM_DESC(overrun, overrun_cases, name);
+
+/* The room that is missing is not taken from others who reserved some. */
+static void ring_test_publish_checks_its_room(struct kunit *test)
+{
+	const struct overrun_case *c = test->param_value;
+	struct pp_ring *ring = pp_test_ring(test, 8);
+	struct pp_stage stage = { .nr = 4 };
+	unsigned int room = c->room;
+	struct folio *foreign;
+
+	KUNIT_ASSERT_EQ(test, pp_ring_reserve(ring, c->room + 5, true), c->room + 5);
+	stage.slots[0] = pp_test_slot(test, 0, 0, PAGE_SIZE, 0);
+	stage.slots[1] = pp_test_slot(test, 1, 0, 2 * PAGE_SIZE, PAGE_SIZE);
+	stage.slots[2] = pp_test_slot(test, 0, 0, PAGE_SIZE, 3 * PAGE_SIZE);
+	stage.slots[3] = pp_test_slot(test, 0, 0, PAGE_SIZE, 4 * PAGE_SIZE);
+	stage.slots[3].flags = PP_SLOT_FOREIGN;
+	foreign = stage.slots[3].folio;
+	folio_get(foreign);
+
+	promises_broken = 0;
+	kunit_activate_static_stub(test, pp_ring_promised, promised_without_a_warning);
+	pp_ring_publish(ring, &stage, &room);
+	kunit_deactivate_static_stub(test, pp_ring_promised);
+	KUNIT_EXPECT_EQ(test, promises_broken, 1);
+	KUNIT_EXPECT_EQ(test, room, c->left);
+	KUNIT_EXPECT_EQ(test, stage.nr, 0);
+	KUNIT_EXPECT_EQ(test, ring->reserved, 5 + c->left);
+	KUNIT_EXPECT_EQ(test, folio_ref_count(foreign), 1);
+	folio_put(foreign);
+	pp_test_expect_ring(test, ring, 0, c->bytes);
+	pp_ring_unreserve(ring, ring->reserved);
 }
 
 /*
@@ -397,6 +458,33 @@ static void ring_test_drain_marks_shared(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, pp_ring_tail(ring)->flags & PP_SLOT_SHARED);
 }
 
+/* FUSE can keep what it was asked to write, and yet say that it failed. */
+static void ring_test_drain_finds_kept_references(struct kunit *test)
+{
+	struct pp_ring *ring = pp_test_ring(test, 8);
+	struct folio *kept[2];
+	struct pp_drain drain;
+	unsigned int i;
+
+	for (i = 0; i < 4; i++)
+		pp_test_push(test, ring, 0, 0, PAGE_SIZE, i * PAGE_SIZE);
+	KUNIT_ASSERT_EQ(test, pp_ring_drain_begin(ring, true, 3 * PAGE_SIZE, &drain), 1);
+	for (i = 0; i < 2; i++) {
+		kept[i] = page_folio(drain.bvec[i].bv_page);
+		folio_get(kept[i]);
+	}
+	pp_ring_drain_end(ring, PAGE_SIZE, 0);
+	KUNIT_EXPECT_TRUE(test, ring->slots[1].flags & PP_SLOT_SHARED);
+	KUNIT_EXPECT_FALSE(test, ring->slots[2].flags & PP_SLOT_SHARED);
+	KUNIT_EXPECT_FALSE(test, ring->slots[3].flags & PP_SLOT_SHARED);
+
+	/* With CONFIG_PRIVPIPE_DEBUG this complains of a reference not known of. */
+	pp_test_consume(ring, PAGE_SIZE);
+	pp_test_expect_ring(test, ring, 2 * PAGE_SIZE, 2 * PAGE_SIZE);
+	for (i = 0; i < 2; i++)
+		folio_put(kept[i]);
+}
+
 /*
  * Waiting
  */
@@ -487,7 +575,7 @@ static int waiter_run(void *data)
 	} else {
 		w->ret = pp_ring_wait_data(w->ring, false, &wake);
 		if (w->ret > 0)
-			pp_ring_consume(w->ring, PAGE_SIZE, 0);
+			pp_ring_consume(w->ring, pp_ring_tail(w->ring)->len, 0);
 		pp_ring_end_consume(w->ring, &wake);
 	}
 	complete(&w->done);
@@ -654,14 +742,15 @@ static void ring_test_publishing_wakes_reader(struct kunit *test)
 {
 	struct pp_ring *ring = pp_test_ring(test, 2);
 	struct pp_stage stage = { .nr = 1 };
+	unsigned int room = 2;
 	struct waiter w;
 
-	KUNIT_ASSERT_EQ(test, pp_ring_reserve(ring, 2, true), 2);
+	KUNIT_ASSERT_EQ(test, pp_ring_reserve(ring, room, true), room);
 	waiter_start(test, &w, ring, false);
 	stage.slots[0] = pp_test_slot(test, 0, 0, PAGE_SIZE, 0);
-	KUNIT_EXPECT_EQ(test, pp_ring_publish(ring, &stage), 1);
+	pp_ring_publish(ring, &stage, &room);
 	waiter_expect(test, &w, 1);
-	pp_ring_unreserve(ring, 1);
+	pp_ring_unreserve(ring, room);
 }
 
 static void ring_test_drain_wakes_reader_it_kept_out(struct kunit *test)
@@ -690,6 +779,70 @@ static void ring_test_drain_wakes_reader_at_the_end(struct kunit *test)
 	WRITE_ONCE(ring->writers, 0);
 	pp_ring_drain_end(ring, PAGE_SIZE, 0);
 	waiter_expect(test, &w, 0);
+}
+
+/* One who waits in poll() or epoll, and hears a wake-up that is about POLLHUP. */
+struct poller {
+	struct wait_queue_entry entry;
+	bool hung_up;
+};
+
+static int poller_wake(struct wait_queue_entry *entry, unsigned int mode, int sync,
+		       void *key)
+{
+	struct poller *p = container_of(entry, struct poller, entry);
+
+	if (key && !(key_to_poll(key) & EPOLLHUP))
+		return 0;
+	p->hung_up = true;
+	return 1;
+}
+
+static const struct hangup_case {
+	const char *name;
+	size_t drained;
+} hangup_cases[] = {
+	{ "nothing drained", 0 },
+	{ "a part drained", 100 },
+	{ "all drained", PAGE_SIZE },
+};
+
+KUNIT_ARRAY_PARAM_DESC(hangup, hangup_cases, name);
+
+/* While a pipe drains poll() hides the last close, so the end of it has to tell. */
+static void ring_test_drain_tells_of_last_close(struct kunit *test)
+{
+	const struct hangup_case *c = test->param_value;
+	struct pp_ring *ring = pp_test_ring(test, 4);
+	struct poller pollers[3] = {};
+	struct pp_drain drain;
+	struct waiter w;
+	unsigned int i;
+
+	produce(test, ring, 1);
+	KUNIT_ASSERT_EQ(test, pp_ring_drain_begin(ring, true, PAGE_SIZE, &drain), 1);
+	for (i = 0; i < ARRAY_SIZE(pollers); i++) {
+		init_waitqueue_func_entry(&pollers[i].entry, poller_wake);
+		/* As poll(2), and as epoll with EPOLLEXCLUSIVE. */
+		if (i == 0)
+			add_wait_queue(&ring->rd_wait, &pollers[i].entry);
+		else
+			add_wait_queue_exclusive(&ring->rd_wait, &pollers[i].entry);
+	}
+	waiter_start(test, &w, ring, false);
+	mutex_lock(&ring->lock);
+	WRITE_ONCE(ring->writers, 0);
+	pp_ring_wake_all(ring);
+	mutex_unlock(&ring->lock);
+	for (i = 0; i < ARRAY_SIZE(pollers); i++)
+		pollers[i].hung_up = false;
+
+	pp_ring_drain_end(ring, c->drained, 0);
+	waiter_expect(test, &w, c->drained < PAGE_SIZE);
+	for (i = 0; i < ARRAY_SIZE(pollers); i++) {
+		KUNIT_EXPECT_TRUE(test, pollers[i].hung_up);
+		remove_wait_queue(&ring->rd_wait, &pollers[i].entry);
+	}
 }
 
 /* A task that locks two pipes. */
@@ -757,10 +910,12 @@ static struct kunit_case ring_test_cases[] = {
 	KUNIT_CASE(ring_test_holds_too_much_rather_than_losing_bytes),
 	KUNIT_CASE(ring_test_reserve),
 	KUNIT_CASE(ring_test_publish_uses_reserved_room),
+	KUNIT_CASE_PARAM(ring_test_publish_checks_its_room, overrun_gen_params),
 	KUNIT_CASE_PARAM(ring_test_drain, drain_gen_params),
 	KUNIT_CASE(ring_test_drain_stops_at_its_bvec),
 	KUNIT_CASE(ring_test_drain_keeps_other_consumers_out),
 	KUNIT_CASE(ring_test_drain_marks_shared),
+	KUNIT_CASE(ring_test_drain_finds_kept_references),
 	KUNIT_CASE(ring_test_wait_data_does_not_wait),
 	KUNIT_CASE(ring_test_wait_room_does_not_wait),
 	KUNIT_CASE(ring_test_wait_ends_with_signal),
@@ -775,6 +930,7 @@ static struct kunit_case ring_test_cases[] = {
 	KUNIT_CASE(ring_test_publishing_wakes_reader),
 	KUNIT_CASE(ring_test_drain_wakes_reader_it_kept_out),
 	KUNIT_CASE(ring_test_drain_wakes_reader_at_the_end),
+	KUNIT_CASE_PARAM(ring_test_drain_tells_of_last_close, hangup_gen_params),
 	KUNIT_CASE(ring_test_lock_two_by_address),
 	{}
 };

@@ -120,6 +120,42 @@ static void splice_test_fill_survives_short_reads(struct kunit *test)
 	pp_test_expect_ring(test, ring, c->pos, pos - c->pos);
 }
 
+/* Reads all it is asked for, and says that the position is at the next page. */
+static ssize_t read_and_skip(struct file *in, loff_t *pos, struct pp_stage *stage,
+			     unsigned int flags)
+{
+	ssize_t done = 0;
+	unsigned int i;
+
+	for (i = 0; i < stage->nr; i++) {
+		struct pp_slot *slot = &stage->slots[i];
+
+		pp_test_fill_folio(slot->folio, slot->offset, PAGE_SIZE + done,
+				   slot->len);
+		done += slot->len;
+	}
+	*pos = round_up(*pos + done, PAGE_SIZE);
+	return done;
+}
+
+/* What a file says of its position can't make a pipe hold more than it has room for. */
+static void splice_test_fill_keeps_to_its_room(struct kunit *test)
+{
+	struct pp_ring *ring = pp_test_ring(test, 2);
+	struct file *file = pp_test_file(test, 150);
+	loff_t pos = 100;
+
+	pp_test_push(test, ring, 0, 0, PAGE_SIZE, 0);
+	kunit_activate_static_stub(test, pp_read_stage, read_and_skip);
+	KUNIT_EXPECT_EQ(test, pp_fill_file(ring, file, &pos, SZ_64K, 0,
+					   PRIVPIPE_POLICY_NEVER, true), 50);
+	kunit_deactivate_static_stub(test, pp_read_stage);
+	KUNIT_EXPECT_EQ(test, ring->reserved, 0);
+	KUNIT_EXPECT_EQ(test, ring->head - ring->tail, 2);
+	KUNIT_ASSERT_LE(test, ring->used, ring->capacity);
+	pp_test_expect_ring(test, ring, 0, PAGE_SIZE + 50);
+}
+
 /* Each allocation in turn fails: what was read so far is in the pipe. */
 static void splice_test_fill_survives_lack_of_memory(struct kunit *test)
 {
@@ -548,6 +584,7 @@ static struct kunit_case splice_test_cases[] = {
 	KUNIT_CASE_PARAM(splice_test_fills_from_file, fill_gen_params),
 	KUNIT_CASE(splice_test_fill_tells_read_error),
 	KUNIT_CASE_PARAM(splice_test_fill_survives_short_reads, short_gen_params),
+	KUNIT_CASE(splice_test_fill_keeps_to_its_room),
 	KUNIT_CASE(splice_test_fill_survives_lack_of_memory),
 	KUNIT_CASE(splice_test_fills_from_device_once),
 	KUNIT_CASE(splice_test_fills_from_socket),

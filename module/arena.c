@@ -12,6 +12,8 @@
 #include <linux/slab.h>
 #include <linux/xarray.h>
 
+#include <asm/mmu_context.h>
+
 #include "arena.h"
 #include "fs.h"
 #include "stats.h"
@@ -69,20 +71,24 @@ static struct folio *pp_arena_folio(struct pp_arena *arena, pgoff_t index)
 	return folio ?: pp_arena_add(&arena->folios, index, 1);
 }
 
-/* Map what of a block is behind the address of a fault. */
-static vm_fault_t pp_arena_map(struct vm_fault *vmf, struct folio *folio)
+/*
+ * Map what of a block is behind the address of a fault.  False means that there is
+ * something in the place of the first page: the core knows what that can be, from a
+ * page that another thread was faster with to a marker of userfaultfd, and this
+ * doesn't.
+ */
+static bool pp_arena_map(struct vm_fault *vmf, struct folio *folio)
 {
 	unsigned long first = vmf->pgoff % PP_BLOCK_PAGES;
 	unsigned long i, nr = min(PP_BLOCK_PAGES - first,
 				  (vmf->vma->vm_end - vmf->address) >> PAGE_SHIFT);
+	unsigned long left = nr;
 	struct page *pages[PP_BLOCK_PAGES];
-	int ret;
 
 	for (i = 0; i < nr; i++)
 		pages[i] = folio_page(folio, first + i);
-	ret = vm_insert_pages(vmf->vma, vmf->address, pages, &nr);
-	/* Somebody else was here, or it goes on with what is mapped. */
-	return !ret || ret == -EBUSY ? VM_FAULT_NOPAGE : VM_FAULT_OOM;
+	vm_insert_pages(vmf->vma, vmf->address, pages, &left);
+	return left < nr;
 }
 
 static vm_fault_t pp_arena_fault(struct vm_fault *vmf)
@@ -96,12 +102,12 @@ static vm_fault_t pp_arena_fault(struct vm_fault *vmf)
 
 	mutex_lock(&arena->lock);
 	folio = pp_arena_folio(arena, vmf->pgoff);
-	if (folio && folio_test_large(folio)) {
-		ret = pp_arena_map(vmf, folio);
+	if (folio && folio_test_large(folio) && pp_arena_map(vmf, folio)) {
+		ret = VM_FAULT_NOPAGE;
 	} else if (folio) {
 		/* Until the core has mapped it, this keeps it from being taken. */
 		folio_get(folio);
-		vmf->page = folio_page(folio, 0);
+		vmf->page = folio_page(folio, vmf->pgoff % folio_nr_pages(folio));
 		ret = 0;
 	}
 	mutex_unlock(&arena->lock);
@@ -291,8 +297,8 @@ static size_t pp_arena_move(struct pp_ring *ring, struct file *file,
  * @len: how long it is, in bytes, not 0
  *
  * Return: bytes moved, in whole pages; or minus the bytes at @addr, at most
- * @len, that have to be copied because they are no arena, no whole page, or
- * the page is pinned by somebody or was never written.
+ * @len, that have to be copied because they are no arena that the caller may
+ * write, no whole page, or the page is pinned by somebody or was never written.
  */
 ssize_t pp_arena_gift(struct pp_ring *ring, unsigned long addr, size_t len)
 {
@@ -305,7 +311,9 @@ ssize_t pp_arena_gift(struct pp_ring *ring, unsigned long addr, size_t len)
 
 	mmap_read_lock(current->mm);
 	vma = vma_lookup(current->mm, addr);
-	if (vma && vma->vm_ops == &pp_arena_vm_ops) {
+	/* Giving away changes the memory, so it takes the right to write it. */
+	if (vma && vma->vm_ops == &pp_arena_vm_ops && vma->vm_flags & VM_WRITE &&
+	    arch_vma_access_permitted(vma, true, false, false)) {
 		file = get_file(vma->vm_file);
 		index = linear_page_index(vma, addr);
 		pages = min(len, vma->vm_end - addr) >> PAGE_SHIFT;

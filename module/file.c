@@ -14,7 +14,7 @@
 /**
  * pp_ring_copy_user() - Copy out of a pipe.
  * @ring: the pipe, locked and not empty
- * @to: where to
+ * @to: where to; advanced by the bytes that were consumed
  * @packets: stop behind a packet, and drop what of it there is no room for
  *
  * The bytes are consumed page by page: a page that can't be copied as far as
@@ -34,12 +34,11 @@ ssize_t pp_ring_copy_user(struct pp_ring *ring, struct iov_iter *to, bool packet
 		size_t got = copy_folio_to_iter(slot->folio, start, n, to);
 
 		if (got < n) {
-			size_t end = round_down(start + got, PAGE_SIZE);
+			size_t end = max(round_down(start + got, PAGE_SIZE), start);
 
-			if (end > start) {
-				pp_ring_consume(ring, end - start, 0);
-				done += end - start;
-			}
+			pp_ring_consume(ring, end - start, 0);
+			iov_iter_revert(to, start + got - end);
+			done += end - start;
 			return done ?: -EFAULT;
 		}
 		pp_ring_consume(ring, packet ? slot->len : n, 0);
@@ -75,19 +74,19 @@ static ssize_t pp_read_iter(struct kiocb *iocb, struct iov_iter *to)
 /**
  * pp_ring_fill_user() - Copy into a pipe, as much as there is room for.
  * @ring: the pipe, locked, with room for a page
- * @from: where from
+ * @from: where from; advanced by the bytes that entered
  * @len: how many bytes at the most
  * @flags: PP_SLOT_PACKET for slots of a page at the most; PP_SLOT_MERGE for
  *	slots that can be added to, whose last page is given up as a whole when
  *	a fault cuts it short; else every byte before the fault enters
+ * @done: the bytes that entered are added to it
  *
- * Return: bytes, or -EFAULT or -ENOMEM when there are none.
+ * Return: 0 when the bytes or the room are used up, or -EFAULT or -ENOMEM,
+ * also when there are bytes that entered before.
  */
-ssize_t pp_ring_fill_user(struct pp_ring *ring, struct iov_iter *from,
-			  size_t len, unsigned int flags)
+int pp_ring_fill_user(struct pp_ring *ring, struct iov_iter *from, size_t len,
+		      unsigned int flags, ssize_t *done)
 {
-	ssize_t done = 0;
-
 	len = min(len, iov_iter_count(from));
 	while (len && pp_ring_room(ring)) {
 		size_t pages = min_t(size_t, DIV_ROUND_UP(len, PAGE_SIZE),
@@ -102,24 +101,25 @@ ssize_t pp_ring_fill_user(struct pp_ring *ring, struct iov_iter *from,
 		else
 			slot.folio = pp_folio_alloc(pages);
 		if (!slot.folio)
-			return done ?: -ENOMEM;
+			return -ENOMEM;
 
 		want = min(len, folio_size(slot.folio));
 		got = copy_folio_from_iter(slot.folio, 0, want, from);
 		slot.len = got;
 		if (got < want && flags)
 			slot.len = round_down(got, PAGE_SIZE);
+		iov_iter_revert(from, got - slot.len);
+		*done += slot.len;
+		ring->copied += slot.len;
+		len -= slot.len;
 		if (slot.len)
 			pp_ring_push_fitting(ring, slot);
 		else
 			pp_folio_free(slot.folio);
-		done += slot.len;
-		ring->copied += slot.len;
-		len -= slot.len;
 		if (got < want)
-			return done ?: -EFAULT;
+			return -EFAULT;
 	}
-	return done;
+	return 0;
 }
 
 /*
@@ -127,11 +127,11 @@ ssize_t pp_ring_fill_user(struct pp_ring *ring, struct iov_iter *from,
  * by the rule of an ordinary pipe: all of it or nothing.  A socket may hold an
  * earlier part of that page, but nobody looks at what is behind it.
  */
-static ssize_t pp_ring_merge(struct pp_ring *ring, struct iov_iter *from)
+static int pp_ring_merge(struct pp_ring *ring, struct iov_iter *from, ssize_t *done)
 {
 	size_t n = iov_iter_count(from) % PAGE_SIZE;
 	struct pp_slot *slot;
-	size_t end;
+	size_t end, got;
 
 	if (!n || pp_ring_empty(ring))
 		return 0;
@@ -140,11 +140,15 @@ static ssize_t pp_ring_merge(struct pp_ring *ring, struct iov_iter *from)
 	if (!(slot->flags & PP_SLOT_MERGE) ||
 	    !offset_in_page(end) || offset_in_page(end) + n > PAGE_SIZE)
 		return 0;
-	if (copy_folio_from_iter(slot->folio, end, n, from) < n)
+	got = copy_folio_from_iter(slot->folio, end, n, from);
+	if (got < n) {
+		iov_iter_revert(from, got);
 		return -EFAULT;
+	}
 	slot->len += n;
 	ring->copied += n;
-	return n;
+	*done += n;
+	return 0;
 }
 
 static ssize_t pp_write_iter(struct kiocb *iocb, struct iov_iter *from)
@@ -156,27 +160,26 @@ static ssize_t pp_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	unsigned int flags = file->f_flags & O_DIRECT ? PP_SLOT_PACKET :
 							PP_SLOT_MERGE;
 	struct pp_wake wake = {};
-	ssize_t ret, done = 0;
+	ssize_t done = 0;
+	int ret;
 
 	if (!iov_iter_count(from))
 		return 0;
 
 	mutex_lock(&ring->lock);
 	wake.before = pp_ring_empty(ring);
-	ret = ring->readers ? pp_ring_merge(ring, from) : 0;
-	if (ret > 0)
-		done = ret;
-	while (ret >= 0 && iov_iter_count(from)) {
+	ret = ring->readers ? pp_ring_merge(ring, from, &done) : 0;
+	while (!ret && iov_iter_count(from)) {
 		if (!pp_ring_room(ring) && wake.before) {
 			/* Full, and the readers know of nothing yet. */
 			pp_ring_wake_readers(ring);
 			wake.before = false;
 		}
 		ret = pp_ring_wait_room(ring, nonblock, &wake);
+		/* A fault ends the write, also if the next try would not fail. */
 		if (!ret)
-			ret = pp_ring_fill_user(ring, from, SIZE_MAX, flags);
-		if (ret > 0)
-			done += ret;
+			ret = pp_ring_fill_user(ring, from, SIZE_MAX, flags,
+						&done);
 	}
 	pp_ring_end_produce(ring, &wake);
 

@@ -20,8 +20,8 @@ static inline struct pp_ring *pp_ring_of(struct file *file)
 	return file->f_op == &pp_end.fops ? file->private_data : NULL;
 }
 
-ssize_t pp_ring_fill_user(struct pp_ring *ring, struct iov_iter *from,
-			  size_t len, unsigned int flags);
+int pp_ring_fill_user(struct pp_ring *ring, struct iov_iter *from, size_t len,
+		      unsigned int flags, ssize_t *done);
 ssize_t pp_ring_copy_user(struct pp_ring *ring, struct iov_iter *to, bool packets);
 
 int pp_file_pair(struct pp_ring *ring, int flags, struct file *ends[2]);

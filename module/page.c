@@ -334,7 +334,7 @@ void pp_copy_folio(struct folio *to, size_t to_offset, struct folio *from,
  * @slot: a slot about to enter or to leave a ring
  *
  * Reclaim and compaction may refer to a folio that is on the LRU for a moment,
- * and a socket to one that was handed over in part.
+ * and a target to one that it was given, although it took less or failed.
  */
 void pp_check_private(const struct pp_slot *slot)
 {
@@ -343,7 +343,8 @@ void pp_check_private(const struct pp_slot *slot)
 	WARN_ON_ONCE(!slot->len);
 	WARN_ON_ONCE(slot->offset + slot->len > folio_size(slot->folio));
 	WARN_ON_ONCE(slot->folio->mapping);
-	WARN_ON_ONCE(folio_mapped(slot->folio));
+	/* TCP_ZEROCOPY_RECEIVE maps a page that its peer has sent. */
+	WARN_ON_ONCE(folio_mapped(slot->folio) && !(slot->flags & PP_SLOT_SHARED));
 	if (slot->flags & (PP_SLOT_SHARED | PP_SLOT_FOREIGN))
 		return;
 	/* Somebody may look the page up by a stale pointer, and let go again. */

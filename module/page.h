@@ -36,7 +36,7 @@ DECLARE_PER_CPU(struct pp_cache, pp_caches[PP_MAX_ORDER + 1]);
 
 #define PP_SLOT_MERGE	0x01	/* a write may add to the last page */
 #define PP_SLOT_PACKET	0x02	/* one read takes it all */
-#define PP_SLOT_SHARED	0x04	/* a socket holds an earlier part of the folio */
+#define PP_SLOT_SHARED	0x04	/* a target refers to the folio, or did */
 #define PP_SLOT_FOREIGN	0x08	/* not from pp_folio_alloc(): never recycled */
 
 /**

@@ -6,6 +6,8 @@
  * until its last byte was read, a wakeup goes to one waiter that passes it on,
  * and the limits per user are counted together with those of ordinary pipes.
  */
+#include <kunit/static_stub.h>
+#include <kunit/visibility.h>
 #include <linux/capability.h>
 #include <linux/cred.h>
 #include <linux/log2.h>
@@ -592,20 +594,34 @@ void pp_ring_push_fitting(struct pp_ring *ring, struct pp_slot slot)
 	pp_ring_push(ring, &slot);
 }
 
+/* Says so when a caller needs more pages than were reserved for it: a bug. */
+VISIBLE_IF_KUNIT
+bool pp_ring_promised(unsigned int pages, unsigned int room)
+{
+	KUNIT_STATIC_STUB_REDIRECT(pp_ring_promised, pages, room);
+
+	return !WARN_ON_ONCE(pages > room);
+}
+
 /**
  * pp_ring_publish() - Put a filled stage in, into reserved room.
  * @ring: the pipe, not locked
- * @stage: the stage, for whose pages room was reserved; emptied
+ * @stage: the stage; emptied
+ * @room: how many pages are reserved for the caller; those that the stage used
+ *	are subtracted
  *
- * Return: how many pages of the reserved room were used.
+ * Slots that the room does not suffice for are dropped: lost bytes are better
+ * than a slot in the place of another one.
  */
-unsigned int pp_ring_publish(struct pp_ring *ring, struct pp_stage *stage)
+void pp_ring_publish(struct pp_ring *ring, struct pp_stage *stage,
+		     unsigned int *room)
 {
 	struct pp_wake wake = {};
-	unsigned int i, pages = 0;
+	size_t entered = 0;
+	unsigned int i;
 
 	if (!stage->nr)
-		return 0;
+		return;
 
 	mutex_lock(&ring->lock);
 	wake.before = pp_ring_empty(ring);
@@ -613,8 +629,11 @@ unsigned int pp_ring_publish(struct pp_ring *ring, struct pp_stage *stage)
 		struct pp_slot *slot = &stage->slots[i];
 		unsigned int n = pp_slot_pages(slot);
 
-		pages += n;
+		if (!pp_ring_promised(n, *room))
+			break;
+		*room -= n;
 		WRITE_ONCE(ring->reserved, ring->reserved - n);
+		entered += slot->len;
 		if (slot->flags & PP_SLOT_FOREIGN) {
 			ring->taken += slot->len;
 			pp_ring_push(ring, slot);
@@ -623,9 +642,9 @@ unsigned int pp_ring_publish(struct pp_ring *ring, struct pp_stage *stage)
 			pp_ring_push_fitting(ring, *slot);
 		}
 	}
+	pp_stage_cut(stage, entered);
 	stage->nr = 0;
 	pp_ring_end_produce(ring, &wake);
-	return pages;
 }
 
 /**
@@ -664,7 +683,7 @@ int pp_ring_drain_begin(struct pp_ring *ring, bool nonblock, size_t len,
 			drain->bytes += n;
 		}
 		drain->more = i != ring->head;
-		WRITE_ONCE(ring->draining, true);
+		WRITE_ONCE(ring->draining, drain->nr);
 	}
 	/* On success the next reader is woken when this ends. */
 	pass_on = wake.slept && pp_ring_readable(ring);
@@ -672,6 +691,23 @@ int pp_ring_drain_begin(struct pp_ring *ring, bool nonblock, size_t len,
 	if (pass_on)
 		pp_wake_one(&ring->rd_wait, EPOLLIN | EPOLLRDNORM);
 	return ret;
+}
+
+/*
+ * A target can keep references to what it was given, also when it took less or
+ * failed: a socket until it has sent, FUSE until its server lets go.
+ */
+static void pp_ring_mark_shared(struct pp_ring *ring, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = ring->tail; i != ring->tail + nr; i++) {
+		struct pp_slot *slot = &ring->slots[i & (ring->capacity - 1)];
+
+		if (folio_ref_count(slot->folio) > 1)
+			slot->flags = (slot->flags | PP_SLOT_SHARED) &
+				      ~PP_SLOT_MERGE;
+	}
 }
 
 /**
@@ -686,9 +722,15 @@ void pp_ring_drain_end(struct pp_ring *ring, size_t len, unsigned int flags)
 
 	mutex_lock(&ring->lock);
 	wake.before = len && !pp_ring_room(ring);
+	pp_ring_mark_shared(ring, ring->draining);
 	pp_ring_consume(ring, len, flags);
-	WRITE_ONCE(ring->draining, false);
-	/* Who was kept from reading may do so now, or see the end. */
+	WRITE_ONCE(ring->draining, 0);
+	/* The last close meanwhile was hidden, also from those who ask for it alone. */
+	if (!ring->writers)
+		wake_up_interruptible_all(&ring->rd_wait);
+	/* Who was told of bytes and kept from reading them may do so now. */
+	if (pp_ring_readable(ring))
+		kill_fasync(&ring->fasync_readers, SIGIO, POLL_IN);
 	wake.slept = true;
 	pp_ring_end_consume(ring, &wake);
 }

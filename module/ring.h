@@ -30,7 +30,7 @@
  * @held: pages of all folios in the ring
  * @readers: open files with FMODE_READ
  * @writers: open files with FMODE_WRITE
- * @draining: a consumer is writing the bytes at the tail to a file
+ * @draining: slots at the tail that a consumer is writing to a file, or 0
  * @polled: poll() was called once, so wake on every write as pipes do for epoll
  * @slots: the ring
  * @spare: a single page to use again for what programs write, or NULL
@@ -53,7 +53,7 @@ struct pp_ring {
 	unsigned int held;
 	unsigned int readers;
 	unsigned int writers;
-	bool draining;
+	unsigned int draining;
 	bool polled;
 	struct pp_slot *slots;
 	struct folio *spare;
@@ -131,7 +131,8 @@ struct pp_slot pp_ring_pop(struct pp_ring *ring);
 void pp_ring_consume(struct pp_ring *ring, size_t len, unsigned int flags);
 
 int pp_ring_reserve(struct pp_ring *ring, unsigned int pages, bool nonblock);
-unsigned int pp_ring_publish(struct pp_ring *ring, struct pp_stage *stage);
+void pp_ring_publish(struct pp_ring *ring, struct pp_stage *stage,
+		     unsigned int *room);
 void pp_ring_unreserve(struct pp_ring *ring, unsigned int pages);
 
 /* How many slots a transfer to a file or socket takes at a time. */
@@ -157,5 +158,9 @@ void pp_ring_drain_end(struct pp_ring *ring, size_t len, unsigned int flags);
 
 int pp_user_charge(struct user_struct *user, unsigned long pages);
 void pp_user_uncharge(struct user_struct *user, unsigned long pages);
+
+#if IS_ENABLED(CONFIG_KUNIT)
+bool pp_ring_promised(unsigned int pages, unsigned int room);
+#endif
 
 #endif /* PRIVPIPE_RING_H */

@@ -139,32 +139,32 @@ ssize_t pp_read_stage(struct file *in, loff_t *pos, struct pp_stage *stage,
 
 /* Copy from a file or socket into reserved room. */
 static ssize_t pp_copy_file(struct pp_ring *ring, struct file *in, loff_t *pos,
-			    size_t len, unsigned int flags,
-			    unsigned int *published)
+			    size_t len, unsigned int flags, unsigned int *room)
 {
 	bool cached = pp_page_cached(in);
 	ssize_t ret, done = 0;
 	size_t asked;
 
-	*published = 0;
 	do {
+		size_t offset = cached ? offset_in_page(*pos) : 0;
 		struct pp_stage stage __uninitialized;
 
 		stage.nr = 0;
+		/* Where a file says it was read up to is not to be relied on. */
+		asked = min(len - done, *room * PAGE_SIZE - offset);
 		/*
 		 * Pages of a file stay aligned as they are in its cache, where
 		 * they might have been taken from: the room they need is the
 		 * same then.
 		 */
-		ret = pp_stage_alloc(&stage,
-				     cached ? offset_in_page(*pos) : 0,
-				     pp_read_hint(in, *pos, len - done));
+		ret = pp_stage_alloc(&stage, offset,
+				     pp_read_hint(in, *pos, asked));
 		if (ret)
 			break;
 		asked = pp_stage_bytes(&stage);
 		ret = pp_read_stage(in, pos, &stage, flags);
 		pp_stage_cut(&stage, max_t(ssize_t, ret, 0));
-		*published += pp_ring_publish(ring, &stage);
+		pp_ring_publish(ring, &stage, room);
 		if (ret > 0)
 			done += ret;
 		/*
@@ -172,7 +172,7 @@ static ssize_t pp_copy_file(struct pp_ring *ring, struct file *in, loff_t *pos,
 		 * data.  Room was reserved for one range: a pass that ends within
 		 * a page is the last one, or that page would count twice.
 		 */
-	} while (cached && ret == asked && done < len &&
+	} while (cached && ret == asked && done < len && *room &&
 		 !offset_in_page(*pos) && !signal_pending(current));
 
 	pp_count(sock_from_file(in) ? PP_socket_copied : PP_file_copied, done);
@@ -197,7 +197,7 @@ ssize_t pp_fill_file(struct pp_ring *ring, struct file *in, loff_t *pos,
 {
 	bool cached = pp_page_cached(in);
 	size_t offset = cached ? offset_in_page(*pos) : 0;
-	unsigned int pages, published = 0;
+	unsigned int room;
 	ssize_t ret;
 
 	len = min_t(size_t, len, MAX_RW_COUNT);
@@ -205,8 +205,8 @@ ssize_t pp_fill_file(struct pp_ring *ring, struct file *in, loff_t *pos,
 			      nonblock);
 	if (ret < 0)
 		return ret;
-	pages = ret;
-	len = min_t(size_t, len, pages * PAGE_SIZE - offset);
+	room = ret;
+	len = min_t(size_t, len, room * PAGE_SIZE - offset);
 
 	policy = pp_policy_resolve(policy, flags);
 	if (!len)
@@ -214,10 +214,10 @@ ssize_t pp_fill_file(struct pp_ring *ring, struct file *in, loff_t *pos,
 	else if (!pp_spliceable(in))
 		ret = -EINVAL;
 	else if (cached && policy != PRIVPIPE_POLICY_NEVER)
-		ret = pp_take_file(ring, in, pos, len, policy, &published);
+		ret = pp_take_file(ring, in, pos, len, policy, &room);
 	else
-		ret = pp_copy_file(ring, in, pos, len, flags, &published);
-	pp_ring_unreserve(ring, pages - published);
+		ret = pp_copy_file(ring, in, pos, len, flags, &room);
+	pp_ring_unreserve(ring, room);
 	return ret;
 }
 
@@ -521,12 +521,13 @@ static int pp_stock_actor(struct pipe_inode_info *pipe, struct pipe_buffer *buf,
 	struct pp_ring *ring = sd->u.data;
 	struct pp_stage stage;
 	struct pp_slot *slot = &stage.slots[0];
+	unsigned int room = 1;
 	int ret;
 
 	/* A write that failed leaves an empty buffer in an ordinary pipe. */
 	if (!sd->len)
 		return 0;
-	ret = pp_ring_reserve(ring, 1, true);
+	ret = pp_ring_reserve(ring, room, true);
 	if (ret < 0)
 		return ret;
 
@@ -544,7 +545,7 @@ static int pp_stock_actor(struct pipe_inode_info *pipe, struct pipe_buffer *buf,
 	} else {
 		slot->folio = pp_folio_alloc(1);
 		if (!slot->folio) {
-			pp_ring_unreserve(ring, 1);
+			pp_ring_unreserve(ring, room);
 			return -ENOMEM;
 		}
 		memcpy_page(folio_page(slot->folio, 0), slot->offset,
@@ -553,7 +554,7 @@ static int pp_stock_actor(struct pipe_inode_info *pipe, struct pipe_buffer *buf,
 		pp_count(PP_stock_copied, slot->len);
 	}
 	ret = slot->len;
-	pp_ring_publish(ring, &stage);
+	pp_ring_publish(ring, &stage, &room);
 	return ret;
 }
 

@@ -175,7 +175,7 @@ static bool pp_ghost_met(struct inode *inode, struct folio *folio)
  * @policy: from pp_policy_resolve()
  * @scratch: pages of @in
  * @stage: slots that @ring will get
- * @published: pages of room in @ring used up
+ * @room: pages that are reserved in @ring
  * @drained: this CPU's LRU batches were emptied once
  */
 struct pp_taking {
@@ -184,7 +184,7 @@ struct pp_taking {
 	unsigned int policy;
 	struct pipe_inode_info *scratch;
 	struct pp_stage *stage;
-	unsigned int published;
+	unsigned int *room;
 	bool drained;
 };
 
@@ -209,7 +209,7 @@ static struct pipe_buffer *pp_scratch_buf(struct pp_taking *t, unsigned int i)
 
 static void pp_taking_publish(struct pp_taking *t)
 {
-	t->published += pp_ring_publish(t->ring, t->stage);
+	pp_ring_publish(t->ring, t->stage, t->room);
 }
 
 static struct pp_group pp_next_group(struct pp_taking *t, unsigned int from)
@@ -417,12 +417,12 @@ static ssize_t pp_take_buffers(struct pp_taking *t)
  * @pos: where in it, in bytes; advanced by what was put into the pipe
  * @len: how many bytes at the most, not more than there is room for
  * @policy: PRIVPIPE_POLICY_AUTO or _ALWAYS
- * @published: returns how many pages of the room were used, also on error
+ * @room: how many pages are reserved; those used are subtracted, also on error
  *
  * Return: bytes, 0 at the end of the file, or an error when there are none.
  */
 ssize_t pp_take_file(struct pp_ring *ring, struct file *in, loff_t *pos,
-		     size_t len, unsigned int policy, unsigned int *published)
+		     size_t len, unsigned int policy, unsigned int *room)
 {
 	struct pp_stage stage = {};
 	struct pp_taking t = {
@@ -430,6 +430,7 @@ ssize_t pp_take_file(struct pp_ring *ring, struct file *in, loff_t *pos,
 		.in = in,
 		.policy = policy,
 		.stage = &stage,
+		.room = room,
 	};
 	ssize_t ret = 0, done = 0;
 
@@ -464,7 +465,6 @@ ssize_t pp_take_file(struct pp_ring *ring, struct file *in, loff_t *pos,
 	}
 	pp_taking_publish(&t);
 	pp_scratch_free(t.scratch);
-	*published = t.published;
 	return done ?: ret;
 }
 

@@ -13,7 +13,7 @@ void pp_scratch_free(struct pipe_inode_info *scratch);
 
 unsigned int pp_policy_resolve(unsigned int policy, unsigned int flags);
 ssize_t pp_take_file(struct pp_ring *ring, struct file *in, loff_t *pos,
-		     size_t len, unsigned int policy, unsigned int *published);
+		     size_t len, unsigned int policy, unsigned int *room);
 struct folio *pp_take_stock(struct pipe_inode_info *pipe,
 			    struct pipe_buffer *buf, unsigned int flags);
 

@@ -17,11 +17,11 @@
 static ssize_t pp_vmsplice_copy(struct pp_ring *ring, struct iov_iter *from,
 				size_t len)
 {
-	ssize_t ret = pp_ring_fill_user(ring, from, len, 0);
+	ssize_t done = 0;
+	int ret = pp_ring_fill_user(ring, from, len, 0, &done);
 
-	if (ret > 0)
-		pp_count(PP_user_copied, ret);
-	return ret;
+	pp_count(PP_user_copied, done);
+	return done ?: ret;
 }
 
 /* Gift what can be taken, copy the rest, as far as there is room. */

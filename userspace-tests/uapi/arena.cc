@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include <linux/futex.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <cstdint>
@@ -140,6 +142,47 @@ TEST_F(Arena, APageThatIsPinnedIsCopiedAndStays)
 	EXPECT_TRUE(same(drain(holder.in()), bytes.substr(0, page_size)));
 }
 
+/* Giving a page away changes the memory: who may not write it can't. */
+TEST_F(Arena, PagesThatCannotBeWrittenAreCopiedAndStay)
+{
+	memory.protect_from_writes();
+	EXPECT_EQ(gift(pipe, memory.view()), moved(size));
+	EXPECT_EQ(taken(pipe), 0u);
+	EXPECT_TRUE(same(memory.view(), bytes));
+	EXPECT_TRUE(same(drain(pipe.in()), bytes));
+}
+
+TEST_F(Arena, PagesThatCannotBeReadAreAFault)
+{
+	memory.forbid(page_size, size - page_size);
+	EXPECT_EQ(gift(pipe, memory.view().substr(page_size)), failed(EFAULT));
+	EXPECT_EQ(gift(pipe, memory.view()), moved(page_size));
+	EXPECT_TRUE(same(drain(pipe.in()), bytes.substr(0, page_size)));
+
+	Mapping whole(checked(map(fd.get(), size), "mmap"), size);
+
+	EXPECT_TRUE(same(whole.view().substr(page_size), bytes.substr(page_size)));
+}
+
+TEST_F(Arena, ProtectionKeysHoldForGifts)
+{
+	int key = pkey_alloc(0, PKEY_DISABLE_ACCESS);
+
+	if (key < 0)
+		return; /* this CPU has none */
+	checked(pkey_mprotect(memory.data(), size, PROT_READ | PROT_WRITE, key), "pkey_mprotect");
+	EXPECT_EQ(gift(pipe, memory.view()), failed(EFAULT));
+	checked(pkey_set(key, PKEY_DISABLE_WRITE), "pkey_set");
+	EXPECT_EQ(gift(pipe, memory.view()), moved(size));
+	EXPECT_EQ(taken(pipe), 0u);
+	checked(pkey_set(key, 0), "pkey_set");
+	EXPECT_EQ(gift(pipe, memory.view()), moved(size));
+	EXPECT_EQ(taken(pipe), size);
+	EXPECT_TRUE(same(drain(pipe.in()), bytes + bytes));
+	checked(pkey_mprotect(memory.data(), size, PROT_READ | PROT_WRITE, 0), "pkey_mprotect");
+	pkey_free(key);
+}
+
 TEST_F(Arena, AGiftDisappearsFromEveryMapping)
 {
 	Mapping other(checked(map(fd.get(), size), "mmap"), size);
@@ -208,6 +251,33 @@ TEST_F(Arena, IsNotInheritedOverFork)
 	EXPECT_TRUE(WIFSIGNALED(status));
 	EXPECT_EQ(WTERMSIG(status), SIGSEGV);
 	EXPECT_TRUE(same(memory.view(), bytes));
+}
+
+/* MADV_DOFORK undoes that; then parent and child share it, and either can give it away. */
+TEST_F(Arena, IsSharedWithAChildThatMadvDoforkGaveItTo)
+{
+	checked(madvise(memory.data(), size, MADV_DOFORK), "MADV_DOFORK");
+	EXPECT_EQ(in_child([&] {
+			  require(memory.view() == bytes, "the child sees other bytes");
+			  require(gift(pipe, memory.view()) == moved(size), "the child's gift");
+			  require(memory.view() == zeros, "the child sees what it gave");
+			  memory.fill(std::string(page_size, 'N'));
+		  }),
+		  "");
+	EXPECT_TRUE(same(memory.view(),
+			 std::string(page_size, 'N') + std::string(size - page_size, '\0')));
+	EXPECT_EQ(taken(pipe), size);
+	EXPECT_TRUE(same(drain(pipe.in()), bytes));
+}
+
+/* privpipe(4) says so: the pages belong to no file and to no process. */
+TEST_F(Arena, HasRoomForPrivateFutexesOnly)
+{
+	EXPECT_EQ(result_of(syscall(SYS_futex, memory.data(), FUTEX_WAKE, 1, nullptr, nullptr, 0)),
+		  failed(EFAULT));
+	EXPECT_EQ(result_of(syscall(SYS_futex, memory.data(), FUTEX_WAKE_PRIVATE, 1, nullptr,
+				    nullptr, 0)),
+		  moved(0));
 }
 
 TEST_F(Arena, IsMappedSharedAndWithinItsEndsOnly)

@@ -187,8 +187,9 @@ struct privpipe_splice {
  *
  * On a write end: waits for the first room only, fills what fits and returns
  * short.  The bytes are copied, so the memory can be reused at once.  With
- * SPLICE_F_GIFT, whole pages of an arena (see PRIVPIPE_ARENA) that nobody else
- * has pinned change hands instead; the next access to such a page finds zeros.
+ * SPLICE_F_GIFT, whole pages of an arena (see PRIVPIPE_ARENA) that the caller may
+ * write and nobody else has pinned change hands instead; the next access to such
+ * a page finds zeros.
  * Everything else is copied, gift or not.
  * On a read end: copies out, like readv(2).
  *
@@ -333,6 +334,12 @@ struct privpipe_query {
  * Where it has room for them, its memory comes in aligned blocks of 64 KiB,
  * which are cheapest to give away as a whole.  The rest of a block that was
  * given away in part goes on as single pages; a pin on a part counts for all.
+ *
+ * madvise(2) with MADV_DOFORK lets a child inherit an arena: both processes then
+ * share it, and a page that either of them gives away reads as zeros in both.
+ * futex(2) finds no file behind an arena's pages and answers EFAULT, unless the
+ * operation is private to the process (FUTEX_PRIVATE_FLAG): a mutex or semaphore
+ * that processes share must lie in other memory.
  *
  * Return: 0, or EINVAL (flags; @length is 0 or over 2 GiB), EPERM (over the
  * user's soft or hard limit), ENFILE, EMFILE.  mmap(2) of an arena: EINVAL
