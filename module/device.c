@@ -279,14 +279,20 @@ static struct miscdevice pp_device = {
 
 static int __init pp_init(void)
 {
-	pp_caches_init();
-	return misc_register(&pp_device);
+	int ret = pp_pools_init();
+
+	if (ret)
+		return ret;
+	ret = misc_register(&pp_device);
+	if (ret)
+		pp_pools_exit();
+	return ret;
 }
 
 static void __exit pp_exit(void)
 {
 	misc_deregister(&pp_device);
-	pp_caches_drop();
+	pp_pools_exit();
 }
 
 module_init(pp_init);
