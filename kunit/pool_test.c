@@ -4,6 +4,9 @@
 
 #include "support.h"
 
+/* In mm/internal.h: asks all shrinkers for what they have. */
+void drop_slab(void);
+
 static int pool_test_init(struct kunit *test)
 {
 	/* The first call finds that nobody needs the folios, the second frees them. */
@@ -125,6 +128,24 @@ static void pool_test_time_takes_what_nobody_needs(struct kunit *test)
 	folio_put(folios[0]);
 }
 
+static void pool_test_reclaim_takes_what_nobody_uses(struct kunit *test)
+{
+	struct pp_pool *pool = raw_cpu_ptr(&pp_pools[2]);
+	struct folio *folios[3];
+	unsigned int i;
+
+	for (i = 0; i < 3; i++)
+		folios[i] = pool_test_new(test, 2);
+	folio_get(folios[1]);
+	for (i = 0; i < 3; i++)
+		pp_pool_put(folios[i]);
+	drop_slab();
+	KUNIT_EXPECT_EQ(test, pool->nr, 1);
+	folio_put(folios[1]);
+	KUNIT_EXPECT_PTR_EQ(test, pp_pool_get(2), folios[1]);
+	folio_put(folios[1]);
+}
+
 static struct kunit_case pool_test_cases[] = {
 	KUNIT_CASE(pool_test_last_one_comes_first),
 	KUNIT_CASE(pool_test_one_in_use_waits),
@@ -133,6 +154,7 @@ static struct kunit_case pool_test_cases[] = {
 #endif
 	KUNIT_CASE(pool_test_keeps_the_latest_ones),
 	KUNIT_CASE(pool_test_time_takes_what_nobody_needs),
+	KUNIT_CASE(pool_test_reclaim_takes_what_nobody_uses),
 	{}
 };
 

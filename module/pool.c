@@ -7,18 +7,35 @@
  * is charged already, and still in the CPU's cache.
  *
  * Folios in a pool stay charged to the cgroup that they were allocated for.  They are
- * given back when nobody needed them for a while.
+ * given back when nobody needed them for a while, or when reclaim asks for them.
  * privpipe_harden.ko includes this file and has pools of its own.
  */
+#include <linux/list_lru.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
 #include <linux/workqueue.h>
 
 #include "pool.h"
 
 DEFINE_PER_CPU(struct pp_pool, pp_pools[PP_MAX_ORDER + 1]);
 static DECLARE_DELAYED_WORK(pp_pools_work, pp_pools_age);
+
+/*
+ * For a memory cgroup that reaches its limit the kernel calls only those shrinkers that
+ * have something of the cgroup's in a list_lru.  Moving every folio into one and out
+ * again would cost more than the pools save, so each cgroup that is charged for folios
+ * has one mark there, which stands for all of them.
+ */
+struct pp_mark {
+	struct list_head list;
+};
+
+static struct kmem_cache *pp_mark_cache;
+static struct list_lru pp_marks;
+static struct shrinker *pp_shrinker;
 
 /* A memory cgroup, or NULL for the root: allocations there are not charged. */
 static struct mem_cgroup *pp_payer(struct mem_cgroup *memcg)
@@ -110,6 +127,39 @@ struct folio *pp_pool_get(unsigned int order)
 	return folio;
 }
 
+static bool pp_marked(struct mem_cgroup *memcg)
+{
+	unsigned long nr = 0;
+	int nid;
+
+	for_each_node_state(nid, N_MEMORY)
+		nr += list_lru_count_one(&pp_marks, nid, memcg);
+	return nr;
+}
+
+/* Make reclaim in the folio's cgroup call the shrinker; false when that is not possible. */
+static bool pp_folio_mark(struct folio *folio, gfp_t gfp)
+{
+	struct mem_cgroup *memcg;
+	struct pp_mark *mark;
+
+	scoped_guard(rcu) {
+		memcg = pp_payer(folio_memcg(folio));
+		if (!memcg || pp_marked(memcg))
+			return true;
+	}
+
+	/* This must not kill anybody either; the next new folio tries again. */
+	mark = kmem_cache_alloc_lru(pp_mark_cache, &pp_marks,
+				    (gfp & GFP_KERNEL) | __GFP_ACCOUNT |
+				    __GFP_NORETRY | __GFP_NOWARN);
+	if (!mark)
+		return false;
+	INIT_LIST_HEAD(&mark->list);
+	list_lru_add_obj(&pp_marks, &mark->list);
+	return true;
+}
+
 /**
  * pp_pool_new() - Allocate a folio that a pool may keep later.
  * @gfp: how; __GFP_ACCOUNT is added
@@ -124,7 +174,9 @@ struct folio *pp_pool_new(gfp_t gfp, unsigned int order)
 	if (!folio)
 		return NULL;
 	/* The pool's CPU, from 1 on; 0 is for none. */
-	folio->private = (void *)(raw_smp_processor_id() + 1UL);
+	folio->private = NULL;
+	if (pp_folio_mark(folio, gfp))
+		folio->private = (void *)(raw_smp_processor_id() + 1UL);
 	return folio;
 }
 
@@ -156,6 +208,17 @@ void pp_pool_put(struct folio *folio)
 		schedule_delayed_work(&pp_pools_work, HZ);
 }
 
+/* A cgroup that is removed leaves its mark to its parent, and one mark is enough. */
+static enum lru_status pp_mark_drop(struct list_head *item, struct list_lru_one *marks,
+				    spinlock_t *lock, void *all)
+{
+	if (!all && marks->nr_items == 1)
+		return LRU_SKIP;
+	list_lru_isolate(marks, item);
+	kmem_cache_free(pp_mark_cache, container_of(item, struct pp_mark, list));
+	return LRU_REMOVED;
+}
+
 /**
  * pp_pools_age() - Give back the folios that nobody needed since the last time.
  * @work: not used
@@ -184,14 +247,58 @@ void pp_pools_age(struct work_struct *work)
 		}
 	}
 	pp_folios_drop(&unneeded);
+	list_lru_walk(&pp_marks, pp_mark_drop, NULL, ULONG_MAX);
 	if (more)
 		schedule_delayed_work(&pp_pools_work, HZ);
+}
+
+/* In pages, of all cgroups: reclaim asks often, so this does not look at the folios. */
+static unsigned long pp_pools_count(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	unsigned int cpu, order;
+	unsigned long pages = 0;
+
+	for_each_possible_cpu(cpu)
+		for (order = 0; order <= PP_MAX_ORDER; order++)
+			pages += (unsigned long)READ_ONCE(per_cpu(pp_pools[order], cpu).nr)
+				 << order;
+	return pages;
+}
+
+/* Free the folios that belong to the cgroup and that nobody uses. */
+static unsigned long pp_pools_scan(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	struct folio *folio, *next;
+	unsigned long pages = 0;
+	unsigned int cpu, order;
+	LIST_HEAD(idle);
+
+	for_each_possible_cpu(cpu) {
+		for (order = 0; order <= PP_MAX_ORDER; order++) {
+			struct pp_pool *pool = per_cpu_ptr(&pp_pools[order], cpu);
+
+			if (!READ_ONCE(pool->nr))
+				continue;
+			guard(rcu)();
+			spin_lock(&pool->lock);
+			list_for_each_entry_safe(folio, next, &pool->folios, lru) {
+				if (folio_ref_count(folio) != 1 ||
+				    pp_payer(folio_memcg(folio)) != pp_payer(sc->memcg))
+					continue;
+				list_add(&pp_pool_remove(pool, folio)->lru, &idle);
+				pages += 1UL << order;
+			}
+			spin_unlock(&pool->lock);
+		}
+	}
+	pp_folios_drop(&idle);
+	return pages ?: SHRINK_STOP;
 }
 
 /**
  * pp_pools_init() - Make the pools.
  *
- * Return: 0.
+ * Return: 0 or -ENOMEM.
  */
 int pp_pools_init(void)
 {
@@ -206,7 +313,31 @@ int pp_pools_init(void)
 		}
 	}
 
+	pp_mark_cache = kmem_cache_create(KBUILD_MODNAME "_mark", sizeof(struct pp_mark),
+					  0, 0, NULL);
+	if (!pp_mark_cache)
+		return -ENOMEM;
+	pp_shrinker = shrinker_alloc(SHRINKER_MEMCG_AWARE, KBUILD_MODNAME);
+	if (!pp_shrinker)
+		goto no_shrinker;
+	if (list_lru_init_memcg(&pp_marks, pp_shrinker))
+		goto no_marks;
+	pp_shrinker->count_objects = pp_pools_count;
+	pp_shrinker->scan_objects = pp_pools_scan;
+	/*
+	 * Call pp_pools_scan() only when reclaim wants as much as there is, its last
+	 * resort before a kill.  A cgroup that reads many files is at its limit all the
+	 * time, and should not lose its folios to that.
+	 */
+	pp_shrinker->batch = LONG_MAX;
+	shrinker_register(pp_shrinker);
 	return 0;
+
+no_marks:
+	shrinker_free(pp_shrinker);
+no_shrinker:
+	kmem_cache_destroy(pp_mark_cache);
+	return -ENOMEM;
 }
 
 /**
@@ -214,8 +345,14 @@ int pp_pools_init(void)
  */
 void pp_pools_exit(void)
 {
+	bool all = true;
+
+	shrinker_free(pp_shrinker);
 	/* The first call finds that nobody needs the folios, the second frees them. */
 	pp_pools_age(NULL);
 	pp_pools_age(NULL);
 	cancel_delayed_work_sync(&pp_pools_work);
+	list_lru_walk(&pp_marks, pp_mark_drop, &all, ULONG_MAX);
+	list_lru_destroy(&pp_marks);
+	kmem_cache_destroy(pp_mark_cache);
 }
