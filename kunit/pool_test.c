@@ -146,6 +146,27 @@ static void pool_test_reclaim_takes_what_nobody_uses(struct kunit *test)
 	folio_put(folios[1]);
 }
 
+#ifdef CONFIG_MEMORY_FAILURE
+static void pool_test_poisoned_one_is_not_used_again(struct kunit *test)
+{
+	struct folio *small = pool_test_new(test, 0);
+	struct folio *large = pool_test_new(test, 2);
+
+	pp_pool_put(small);
+	pp_pool_put(large);
+	folio_pgdat(large)->mf_stats.total++;
+	SetPageHWPoison(folio_page(small, 0));
+	SetPageHWPoison(folio_page(large, 3));
+	KUNIT_EXPECT_NULL(test, pp_pool_get(0));
+	KUNIT_EXPECT_EQ_MSG(test, folio_ref_count(small), 0, "freed: the kernel retires it");
+	KUNIT_EXPECT_NULL(test, pp_pool_get(2));
+	KUNIT_EXPECT_EQ_MSG(test, folio_ref_count(large), 1, "never freed");
+	ClearPageHWPoison(folio_page(large, 3));
+	folio_pgdat(large)->mf_stats.total--;
+	folio_put(large);
+}
+#endif
+
 static struct kunit_case pool_test_cases[] = {
 	KUNIT_CASE(pool_test_last_one_comes_first),
 	KUNIT_CASE(pool_test_one_in_use_waits),
@@ -155,6 +176,9 @@ static struct kunit_case pool_test_cases[] = {
 	KUNIT_CASE(pool_test_keeps_the_latest_ones),
 	KUNIT_CASE(pool_test_time_takes_what_nobody_needs),
 	KUNIT_CASE(pool_test_reclaim_takes_what_nobody_uses),
+#ifdef CONFIG_MEMORY_FAILURE
+	KUNIT_CASE(pool_test_poisoned_one_is_not_used_again),
+#endif
 	{}
 };
 

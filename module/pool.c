@@ -59,12 +59,41 @@ static struct mem_cgroup *pp_current_payer(void)
 	return NULL;
 }
 
+/* Whether a page of the folio is faulty: the kernel flags the page, not the folio. */
+static bool pp_folio_poisoned(struct folio *folio)
+{
+#ifdef CONFIG_MEMORY_FAILURE
+	unsigned long i;
+
+	/* Where memory never failed, do not spend time on looking at every page. */
+	if (likely(!READ_ONCE(folio_pgdat(folio)->mf_stats.total)))
+		return false;
+	for (i = 0; i < folio_nr_pages(folio); i++)
+		if (PageHWPoison(folio_page(folio, i)))
+			return true;
+#endif
+	return false;
+}
+
+/* Drop the pool's reference; not under a lock. */
+static void pp_folio_drop(struct folio *folio)
+{
+	/*
+	 * The kernel retires a faulty page when it is freed, but it does not look for
+	 * one inside a large folio.  Such a folio is never freed, so that nobody can
+	 * allocate the page again.
+	 */
+	if (folio_test_large(folio) && pp_folio_poisoned(folio))
+		return;
+	folio_put(folio);
+}
+
 static void pp_folios_drop(struct list_head *folios)
 {
 	struct folio *folio, *next;
 
 	list_for_each_entry_safe(folio, next, folios, lru)
-		folio_put(folio);
+		pp_folio_drop(folio);
 }
 
 /* Remove a folio; the caller holds the lock and gets the pool's reference. */
@@ -124,6 +153,10 @@ struct folio *pp_pool_get(unsigned int order)
 	spin_lock(&pool->lock);
 	folio = pp_pool_find(pool);
 	spin_unlock(&pool->lock);
+	if (folio && unlikely(pp_folio_poisoned(folio))) {
+		pp_folio_drop(folio);
+		return NULL;
+	}
 	return folio;
 }
 
@@ -193,7 +226,7 @@ void pp_pool_put(struct folio *folio)
 	struct pp_pool *pool;
 
 	if (!cpu) {
-		folio_put(folio);
+		pp_folio_drop(folio);
 		return;
 	}
 	pool = per_cpu_ptr(&pp_pools[folio_order(folio)], cpu - 1);
@@ -203,7 +236,7 @@ void pp_pool_put(struct folio *folio)
 	folio = pool->nr > PP_POOL_FOLIOS ? pp_pool_remove_last(pool) : NULL;
 	spin_unlock(&pool->lock);
 	if (folio)
-		folio_put(folio);
+		pp_folio_drop(folio);
 	if (!delayed_work_pending(&pp_pools_work))
 		schedule_delayed_work(&pp_pools_work, HZ);
 }

@@ -2,13 +2,20 @@
 /* Memory that pipes keep to use again: it is given back before anybody suffers. */
 #include "support/cgroup.hh"
 #include "support/child.hh"
+#include "support/cpu.hh"
 #include "support/files.hh"
 #include "support/pipe.hh"
 
 #include <gtest/gtest.h>
 
+#include <linux/kernel-page-flags.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <functional>
+#include <vector>
 
 namespace {
 
@@ -77,6 +84,44 @@ private:
 	Pipe pipe_ = make_pipe(0, mib);
 };
 
+/* An entry of a table in /proc that has one of 64 bits for each page. */
+uint64_t entry(const std::string &table, uint64_t page)
+{
+	Fd file(open(table.c_str(), O_RDONLY | O_CLOEXEC), "open " + table);
+	uint64_t value = 0;
+
+	checked(pread(file.get(), &value, sizeof(value), off64_t(page * sizeof(value))),
+		"read " + table);
+	return value;
+}
+
+/* The physical page behind an address. */
+uint64_t frame(const char *address)
+{
+	const uint64_t page = reinterpret_cast<uintptr_t>(address) / page_size;
+
+	return entry("/proc/self/pagemap", page) & ((1ULL << 55) - 1);
+}
+
+bool poisoned(uint64_t frame)
+{
+	return entry("/proc/kpageflags", frame) >> KPF_HWPOISON & 1;
+}
+
+/* Fills an arena of one folio; returns its frames and leaves the folio to whoever comes next. */
+std::vector<uint64_t> use_a_folio(const std::function<void(char *)> &meanwhile = {})
+{
+	Mapping arena(backend().map_gift(largest * page_size), largest * page_size);
+	std::vector<uint64_t> frames;
+
+	arena.fill(std::string(arena.size(), 'x'));
+	for (size_t at = 0; at < arena.size(); at += page_size)
+		frames.push_back(frame(arena.data() + at));
+	if (meanwhile)
+		meanwhile(arena.data());
+	return frames;
+}
+
 class RecycledMemory : public testing::Test {
 protected:
 	/* Made outside of the cgroup: its pages are not charged to that. */
@@ -135,4 +180,24 @@ TEST_F(RecycledMemory, IsNoReasonToKillWhoFillsAPipe)
 
 	EXPECT_EQ(end, "");
 	EXPECT_EQ(group_.event("oom_kill"), 0u);
+}
+
+/* Unlike a page that is freed, of which the kernel takes care. */
+TEST(PoisonedMemory, IsNotUsedAgain)
+{
+	constexpr size_t hit = 5;
+	OnOneCpu one_cpu;
+	const std::vector<uint64_t> frames = use_a_folio();
+
+	ASSERT_EQ(use_a_folio([](char *memory) {
+			  madvise(memory + hit * page_size, page_size, MADV_HWPOISON);
+		  }),
+		  frames)
+		<< "the folio does not come back even while it is healthy";
+	ASSERT_TRUE(poisoned(frames[hit]));
+	for (size_t i = 0; i < 2 * kept; i++) {
+		const std::vector<uint64_t> others = use_a_folio();
+
+		EXPECT_EQ(std::count(others.begin(), others.end(), frames[hit]), 0);
+	}
 }
