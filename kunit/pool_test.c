@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Folios that are used again: by whom, for how long, and which ones never are. */
+#include <linux/cred.h>
 #include <linux/memcontrol.h>
 
 #include "support.h"
@@ -50,6 +51,18 @@ static void pool_test_one_in_use_waits(struct kunit *test)
 	pp_pool_put(folio);
 	KUNIT_EXPECT_NULL(test, pp_pool_get(1));
 	folio_put(folio);
+	KUNIT_EXPECT_PTR_EQ(test, pp_pool_get(1), folio);
+	folio_put(folio);
+}
+
+static void pool_test_another_user_gets_none(struct kunit *test)
+{
+	struct folio *folio = pool_test_new(test, 1);
+
+	folio->index++;
+	pp_pool_put(folio);
+	KUNIT_EXPECT_NULL(test, pp_pool_get(1));
+	folio->index--;
 	KUNIT_EXPECT_PTR_EQ(test, pp_pool_get(1), folio);
 	folio_put(folio);
 }
@@ -146,6 +159,20 @@ static void pool_test_reclaim_takes_what_nobody_uses(struct kunit *test)
 	folio_put(folios[1]);
 }
 
+/* Where memory is cleared when it is freed, none waits with its content. */
+static void pool_test_keeps_nothing_with_init_on_free(struct kunit *test)
+{
+	struct folio *folio = pool_test_new(test, 1);
+
+	folio_get(folio);
+	static_branch_enable(&init_on_free);
+	pp_pool_put(folio);
+	static_branch_disable(&init_on_free);
+	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 1);
+	KUNIT_EXPECT_EQ(test, raw_cpu_ptr(&pp_pools[1])->nr, 0);
+	folio_put(folio);
+}
+
 #ifdef CONFIG_MEMORY_FAILURE
 static void pool_test_poisoned_one_is_not_used_again(struct kunit *test)
 {
@@ -170,12 +197,14 @@ static void pool_test_poisoned_one_is_not_used_again(struct kunit *test)
 static struct kunit_case pool_test_cases[] = {
 	KUNIT_CASE(pool_test_last_one_comes_first),
 	KUNIT_CASE(pool_test_one_in_use_waits),
+	KUNIT_CASE(pool_test_another_user_gets_none),
 #ifdef CONFIG_MEMCG
 	KUNIT_CASE(pool_test_another_cgroup_gets_none),
 #endif
 	KUNIT_CASE(pool_test_keeps_the_latest_ones),
 	KUNIT_CASE(pool_test_time_takes_what_nobody_needs),
 	KUNIT_CASE(pool_test_reclaim_takes_what_nobody_uses),
+	KUNIT_CASE(pool_test_keeps_nothing_with_init_on_free),
 #ifdef CONFIG_MEMORY_FAILURE
 	KUNIT_CASE(pool_test_poisoned_one_is_not_used_again),
 #endif

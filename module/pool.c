@@ -10,6 +10,7 @@
  * given back when nobody needed them for a while, or when reclaim asks for them.
  * privpipe_harden.ko includes this file and has pools of its own.
  */
+#include <linux/cred.h>
 #include <linux/list_lru.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
@@ -113,9 +114,13 @@ static struct folio *pp_pool_remove_last(struct pp_pool *pool)
 	return pp_pool_remove(pool, list_last_entry(&pool->folios, struct folio, lru));
 }
 
-/* Remove a folio that nobody else refers to and that belongs to the cgroup of this task. */
+/*
+ * Remove a folio that nobody else refers to, that belongs to the cgroup of this task, and
+ * whose old content belongs to the same user.
+ */
 static struct folio *pp_pool_find(struct pp_pool *pool)
 {
+	pgoff_t user = __kuid_val(current_uid());
 	struct mem_cgroup *payer;
 	struct folio *folio;
 
@@ -123,7 +128,8 @@ static struct folio *pp_pool_find(struct pp_pool *pool)
 	payer = pp_current_payer();
 	/* The last one in is the one that is still in the CPU's cache. */
 	list_for_each_entry(folio, &pool->folios, lru)
-		if (folio_ref_count(folio) == 1 && pp_payer(folio_memcg(folio)) == payer)
+		if (folio_ref_count(folio) == 1 && folio->index == user &&
+		    pp_payer(folio_memcg(folio)) == payer)
 			return pp_pool_remove(pool, folio);
 	return NULL;
 }
@@ -132,8 +138,8 @@ static struct folio *pp_pool_find(struct pp_pool *pool)
  * pp_pool_get() - Get a folio that was used before.
  * @order: its order, PP_MAX_ORDER at the most
  *
- * The folio still has its old content, and is charged to the memory cgroup of the current
- * task.
+ * The folio still has its old content, which belongs to the same user, and is charged to
+ * the memory cgroup of the current task.
  *
  * Return: a folio with one reference, the caller's, or NULL.
  */
@@ -206,6 +212,7 @@ struct folio *pp_pool_new(gfp_t gfp, unsigned int order)
 
 	if (!folio)
 		return NULL;
+	folio->index = __kuid_val(current_uid());
 	/* The pool's CPU, from 1 on; 0 is for none. */
 	folio->private = NULL;
 	if (pp_folio_mark(folio, gfp))
@@ -218,14 +225,15 @@ struct folio *pp_pool_new(gfp_t gfp, unsigned int order)
  * @folio: the folio; the caller's reference is consumed
  *
  * The CPU that allocated it uses it again, because that CPU is most likely to fill a
- * pipe again; the reader of a pipe may run on another one.
+ * pipe again; the reader of a pipe may run on another one.  Nothing is kept on a
+ * kernel that clears memory when it is freed (init_on_free).
  */
 void pp_pool_put(struct folio *folio)
 {
 	unsigned long cpu = (unsigned long)folio->private;
 	struct pp_pool *pool;
 
-	if (!cpu) {
+	if (!cpu || want_init_on_free()) {
 		pp_folio_drop(folio);
 		return;
 	}
