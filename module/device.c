@@ -155,7 +155,7 @@ static long pp_do_query(struct pp_call *call)
 		.size = call->arg.query.size,
 		.capacity = ring->capacity << PAGE_SHIFT,
 		.unread = pp_ring_bytes(ring),
-		.held = (u64)(ring->held + !!ring->spare) << PAGE_SHIFT,
+		.held = (u64)ring->held << PAGE_SHIFT,
 		.taken = ring->taken,
 		.copied = ring->copied,
 		.moved = ring->moved,

@@ -101,10 +101,7 @@ ssize_t pp_ring_fill_user(struct pp_ring *ring, struct iov_iter *from,
 
 		if (flags & PP_SLOT_PACKET)
 			pages = 1;
-		if (pages == 1 && ring->spare)
-			slot.folio = no_free_ptr(ring->spare);
-		else
-			slot.folio = pp_folio_alloc(pages);
+		slot.folio = pp_folio_alloc(pages);
 		if (!slot.folio)
 			return done ?: -ENOMEM;
 

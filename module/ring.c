@@ -171,8 +171,6 @@ void pp_ring_destroy(struct pp_ring *ring)
 
 		folio_put(slot.folio);
 	}
-	if (ring->spare)
-		pp_folio_free(ring->spare);
 	pp_user_uncharge(ring->user, ring->capacity);
 	free_uid(ring->user);
 	kvfree(ring->slots);
@@ -474,9 +472,6 @@ void pp_ring_consume(struct pp_ring *ring, size_t len, unsigned int flags)
 		pp_ring_drop(ring, slot);
 		if (slot->flags & PP_SLOT_FOREIGN)
 			folio_put(folio);
-		else if (!ring->spare && folio_nr_pages(folio) == 1 &&
-			 folio_ref_count(folio) == 1)
-			ring->spare = folio;
 		else
 			pp_folio_free(folio);
 	}
