@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Private folios: allocating, recycling, staging, copying. */
-#include <linux/memcontrol.h>
-
+/* Private folios: allocating, staging, copying. */
 #include "support.h"
 
 /*
@@ -45,121 +43,17 @@ static void page_test_alloc(struct kunit *test)
 	folio_put(folio);
 }
 
-/*
- * Recycling
- */
-
-static void page_test_recycles_last_one_first(struct kunit *test)
+static void page_test_counts_what_is_used_again(struct kunit *test)
 {
-	struct folio *a = pp_folio_alloc(2);
-	struct folio *b = pp_folio_alloc(2);
-	struct folio *c = pp_folio_alloc(1);
+	struct folio *folio = pp_folio_alloc(2);
+	u64 allocated = pp_stats_read(PP_folios_allocated);
 	u64 recycled = pp_stats_read(PP_folios_recycled);
 
-	pp_folio_free(a);
-	pp_folio_free(b);
-	pp_folio_free(c);
-	KUNIT_EXPECT_PTR_EQ(test, pp_folio_alloc(2), b);
-	KUNIT_EXPECT_PTR_EQ(test, pp_folio_alloc(3), a);
-	KUNIT_EXPECT_PTR_EQ(test, pp_folio_alloc(1), c);
-	KUNIT_EXPECT_EQ(test, pp_stats_read(PP_folios_recycled) - recycled, 3);
-	folio_put(a);
-	folio_put(b);
-	folio_put(c);
-}
-
-/* As while a socket has yet to send it. */
-static void page_test_recycles_nothing_in_use(struct kunit *test)
-{
-	struct folio *folio = pp_folio_alloc(2);
-	struct folio *got;
-
-	folio_get(folio);
 	pp_folio_free(folio);
-	got = pp_folio_alloc(2);
-	KUNIT_EXPECT_PTR_NE(test, got, folio);
-	folio_put(got);
-
+	KUNIT_EXPECT_PTR_EQ(test, pp_folio_alloc(3), folio);
+	KUNIT_EXPECT_EQ(test, pp_stats_read(PP_folios_recycled) - recycled, 1);
+	KUNIT_EXPECT_EQ(test, pp_stats_read(PP_folios_allocated) - allocated, 0);
 	folio_put(folio);
-	got = pp_folio_alloc(2);
-	KUNIT_EXPECT_PTR_EQ(test, got, folio);
-	folio_put(got);
-}
-
-#ifdef CONFIG_MEMCG
-/* One that would have to be charged to somebody else. */
-static void page_test_recycles_nothing_of_another_cgroup(struct kunit *test)
-{
-	struct folio *own = pp_folio_alloc(2);
-	struct folio *folio = pp_folio_alloc(2);
-	unsigned long charged = folio->memcg_data;
-	struct obj_cgroup *objcg;
-	struct folio *got;
-
-	objcg = kunit_kzalloc(test, sizeof(*objcg), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, objcg);
-	/* Nobody is in this one. */
-	objcg->memcg = (struct mem_cgroup *)objcg;
-	pp_folio_free(own);
-	pp_folio_free(folio);
-	folio->memcg_data = (unsigned long)objcg | MEMCG_DATA_KMEM;
-	/* As when there is any cgroup but the root. */
-	static_branch_inc(&memcg_kmem_online_key);
-	got = pp_folio_alloc(2);
-	static_branch_dec(&memcg_kmem_online_key);
-	folio->memcg_data = charged;
-	KUNIT_EXPECT_PTR_EQ(test, got, own);
-	folio_put(got);
-	got = pp_folio_alloc(2);
-	KUNIT_EXPECT_PTR_EQ(test, got, folio);
-	folio_put(got);
-}
-#endif
-
-static void page_test_cache_keeps_the_latest_folios(struct kunit *test)
-{
-	struct pp_cache *cache = raw_cpu_ptr(&pp_caches[3]);
-	struct folio *folios[PP_CACHE_FOLIOS + 1];
-	unsigned int i;
-
-	for (i = 0; i <= PP_CACHE_FOLIOS; i++)
-		folios[i] = pp_folio_alloc(8);
-	/* Held once more, so that it can be looked at when it was freed. */
-	folio_get(folios[0]);
-	for (i = 0; i <= PP_CACHE_FOLIOS; i++)
-		pp_folio_free(folios[i]);
-	KUNIT_EXPECT_EQ(test, cache->nr, PP_CACHE_FOLIOS);
-	KUNIT_EXPECT_EQ(test, folio_ref_count(folios[0]), 1);
-	KUNIT_EXPECT_PTR_EQ(test, list_last_entry(&cache->folios, struct folio, lru),
-			    folios[1]);
-	folio_put(folios[0]);
-}
-
-static void page_test_cache_gives_back_what_nobody_needs(struct kunit *test)
-{
-	struct pp_cache *cache = raw_cpu_ptr(&pp_caches[2]);
-	struct folio *folios[3];
-	unsigned int i;
-
-	pp_caches_drop();
-	for (i = 0; i < 3; i++)
-		folios[i] = pp_folio_alloc(4);
-	folio_get(folios[0]);
-	for (i = 0; i < 3; i++)
-		pp_folio_free(folios[i]);
-	pp_caches_age(NULL);
-	KUNIT_EXPECT_EQ_MSG(test, cache->nr, 3, "all were needed a moment ago");
-
-	pp_folio_free(pp_folio_alloc(4));
-	pp_caches_age(NULL);
-	KUNIT_EXPECT_EQ(test, cache->nr, 1);
-	KUNIT_EXPECT_PTR_EQ(test, list_first_entry(&cache->folios, struct folio, lru),
-			    folios[2]);
-	KUNIT_EXPECT_EQ(test, folio_ref_count(folios[0]), 1);
-
-	pp_caches_age(NULL);
-	KUNIT_EXPECT_EQ(test, cache->nr, 0);
-	folio_put(folios[0]);
 }
 
 /*
@@ -348,13 +242,7 @@ static void page_test_slot_pages(struct kunit *test)
 
 static struct kunit_case page_test_cases[] = {
 	KUNIT_CASE_PARAM(page_test_alloc, alloc_gen_params),
-	KUNIT_CASE(page_test_recycles_last_one_first),
-	KUNIT_CASE(page_test_recycles_nothing_in_use),
-#ifdef CONFIG_MEMCG
-	KUNIT_CASE(page_test_recycles_nothing_of_another_cgroup),
-#endif
-	KUNIT_CASE(page_test_cache_keeps_the_latest_folios),
-	KUNIT_CASE(page_test_cache_gives_back_what_nobody_needs),
+	KUNIT_CASE(page_test_counts_what_is_used_again),
 	KUNIT_CASE_PARAM(page_test_stage_counts_pages_as_asked, stage_gen_params),
 	KUNIT_CASE(page_test_stage_holds_so_many_slots),
 	KUNIT_CASE(page_test_stage_keeps_what_it_has_without_memory),

@@ -9,6 +9,7 @@
 #include <linux/file.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/xarray.h>
 
@@ -19,7 +20,7 @@
 #include "stats.h"
 
 /* How many pages are one folio, where an arena has room for all of it. */
-#define PP_BLOCK_PAGES	16UL
+#define PP_BLOCK_PAGES	((unsigned long)SZ_64K >> PAGE_SHIFT)
 
 /**
  * struct pp_arena - memory to map and to give away

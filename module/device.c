@@ -157,7 +157,7 @@ static long pp_do_query(struct pp_call *call)
 		.size = call->arg.query.size,
 		.capacity = ring->capacity << PAGE_SHIFT,
 		.unread = pp_ring_bytes(ring),
-		.held = (u64)(ring->held + !!ring->spare) << PAGE_SHIFT,
+		.held = (u64)ring->held << PAGE_SHIFT,
 		.taken = ring->taken,
 		.copied = ring->copied,
 		.moved = ring->moved,
@@ -269,15 +269,22 @@ static struct miscdevice pp_device = {
 
 static int __init pp_init(void)
 {
-	int ret;
+	int ret = pp_pools_init();
 
-	pp_caches_init();
-	ret = pp_fs_init();
 	if (ret)
 		return ret;
+	ret = pp_fs_init();
+	if (ret)
+		goto out_pools;
 	ret = misc_register(&pp_device);
 	if (ret)
-		pp_fs_exit();
+		goto out_fs;
+	return 0;
+
+out_fs:
+	pp_fs_exit();
+out_pools:
+	pp_pools_exit();
 	return ret;
 }
 
@@ -285,7 +292,7 @@ static void __exit pp_exit(void)
 {
 	misc_deregister(&pp_device);
 	pp_fs_exit();
-	pp_caches_drop();
+	pp_pools_exit();
 }
 
 module_init(pp_init);

@@ -96,10 +96,7 @@ int pp_ring_fill_user(struct pp_ring *ring, struct iov_iter *from, size_t len,
 
 		if (flags & PP_SLOT_PACKET)
 			pages = 1;
-		if (pages == 1 && ring->spare)
-			slot.folio = no_free_ptr(ring->spare);
-		else
-			slot.folio = pp_folio_alloc(pages);
+		slot.folio = pp_folio_alloc(pages);
 		if (!slot.folio)
 			return -ENOMEM;
 

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Private folios: allocating, recycling and filling them.
+ * Private folios: allocating and filling them.
  *
  * Folios are large because one copy into a large folio that is still in the
  * CPU's cache costs no more than handing over somebody else's pages one by one.
  */
 #include <kunit/static_stub.h>
 #include <linux/highmem.h>
-#include <linux/memcontrol.h>
 #include <linux/moduleparam.h>
-#include <linux/sched.h>
-#include <linux/workqueue.h>
 
 #include "page.h"
 #include "stats.h"
@@ -24,131 +21,6 @@ bool pp_debug = IS_ENABLED(CONFIG_PRIVPIPE_DEBUG);
 module_param_named(debug, pp_debug, bool, 0644);
 MODULE_PARM_DESC(debug, "check every folio that enters or leaves a pipe");
 
-DEFINE_PER_CPU(struct pp_cache, pp_caches[PP_MAX_ORDER + 1]);
-
-/**
- * pp_caches_init() - Make the caches.
- */
-void pp_caches_init(void)
-{
-	unsigned int cpu, order;
-
-	for_each_possible_cpu(cpu) {
-		for (order = 0; order <= PP_MAX_ORDER; order++) {
-			struct pp_cache *cache = per_cpu_ptr(&pp_caches[order], cpu);
-
-			spin_lock_init(&cache->lock);
-			INIT_LIST_HEAD(&cache->folios);
-		}
-	}
-}
-
-/* Remove a folio; the caller holds the lock and gets the cache's reference. */
-static struct folio *pp_cache_remove(struct pp_cache *cache, struct folio *folio)
-{
-	list_del(&folio->lru);
-	WRITE_ONCE(cache->nr, cache->nr - 1);
-	return folio;
-}
-
-static DECLARE_DELAYED_WORK(pp_caches_work, pp_caches_age);
-
-/**
- * pp_caches_age() - Give back the folios that nobody needed since the last time.
- * @work: not used
- *
- * Runs every second while there are any: they are charged to memory cgroups, which may
- * have better uses for them, or be waiting to go.
- */
-void pp_caches_age(struct work_struct *work)
-{
-	struct folio *folio, *next;
-	unsigned int cpu, order;
-	LIST_HEAD(unneeded);
-	bool more = false;
-
-	for_each_possible_cpu(cpu) {
-		for (order = 0; order <= PP_MAX_ORDER; order++) {
-			struct pp_cache *cache = per_cpu_ptr(&pp_caches[order], cpu);
-
-			if (!READ_ONCE(cache->nr))
-				continue;
-			spin_lock(&cache->lock);
-			for (; cache->unneeded; cache->unneeded--) {
-				folio = list_last_entry(&cache->folios,
-							struct folio, lru);
-				list_add(&pp_cache_remove(cache, folio)->lru,
-					 &unneeded);
-			}
-			cache->unneeded = cache->nr;
-			more |= cache->nr;
-			spin_unlock(&cache->lock);
-		}
-	}
-	list_for_each_entry_safe(folio, next, &unneeded, lru)
-		folio_put(folio);
-	if (more)
-		schedule_delayed_work(&pp_caches_work, HZ);
-}
-
-/**
- * pp_caches_drop() - Give the memory back; nobody uses it any more.
- */
-void pp_caches_drop(void)
-{
-	/* After the first time nothing is needed. */
-	pp_caches_age(NULL);
-	pp_caches_age(NULL);
-	cancel_delayed_work_sync(&pp_caches_work);
-}
-
-/*
- * Whether a folio is charged to the memory cgroup to which one that the current
- * task allocates would be.
- */
-static bool pp_folio_fits_cgroup(struct folio *folio)
-{
-#ifdef CONFIG_MEMCG
-	struct mem_cgroup *memcg;
-
-	if (!memcg_kmem_online())
-		return true;
-	guard(rcu)();
-	memcg = mem_cgroup_from_task(current);
-	/* What is the root's is not charged. */
-	if (!parent_mem_cgroup(memcg))
-		memcg = NULL;
-	return folio_memcg(folio) == memcg;
-#else
-	return true;
-#endif
-}
-
-static struct folio *pp_cache_get(struct pp_cache *cache)
-{
-	struct folio *folio, *found = NULL;
-
-	if (!READ_ONCE(cache->nr))
-		return NULL;
-#ifdef CONFIG_FAULT_INJECTION
-	/* Somebody wants to see every allocation fail, so let it be one. */
-	if (current->fail_nth)
-		return NULL;
-#endif
-
-	spin_lock(&cache->lock);
-	/* The last one in is the one that is still in the CPU's cache. */
-	list_for_each_entry(folio, &cache->folios, lru) {
-		if (folio_ref_count(folio) == 1 && pp_folio_fits_cgroup(folio)) {
-			found = pp_cache_remove(cache, folio);
-			cache->unneeded = min(cache->unneeded, cache->nr);
-			break;
-		}
-	}
-	spin_unlock(&cache->lock);
-	return found;
-}
-
 /*
  * Allocate, in smaller folios if need be: they do as well, so do not reclaim for
  * large ones.
@@ -158,13 +30,13 @@ static struct folio *pp_folio_new(unsigned int order)
 	struct folio *folio;
 
 	for (; order; order--) {
-		folio = folio_alloc((GFP_KERNEL_ACCOUNT & ~__GFP_DIRECT_RECLAIM) |
-				    __GFP_NOWARN, order);
+		folio = pp_pool_new((GFP_KERNEL & ~__GFP_DIRECT_RECLAIM) | __GFP_NOWARN,
+				    order);
 		if (folio)
 			return folio;
 		pp_count(PP_folios_smaller, 1);
 	}
-	return folio_alloc(GFP_KERNEL_ACCOUNT | __GFP_NOWARN, 0);
+	return pp_pool_new(GFP_KERNEL | __GFP_NOWARN, 0);
 }
 
 /**
@@ -181,51 +53,22 @@ static struct folio *pp_folio_new(unsigned int order)
 struct folio *pp_folio_alloc(unsigned int pages)
 {
 	unsigned int order = ilog2(min(pages, pp_folio_max_pages()));
-	unsigned int cpu = raw_smp_processor_id();
 	struct folio *folio;
 
 	KUNIT_STATIC_STUB_REDIRECT(pp_folio_alloc, pages);
 
-	folio = pp_cache_get(per_cpu_ptr(&pp_caches[order], cpu));
-	if (folio) {
-		pp_count(PP_folios_recycled, 1);
-		return folio;
-	}
-
-	pp_count(PP_folios_allocated, 1);
-	folio = pp_folio_new(order);
-	if (folio)
-		folio->private = (void *)(unsigned long)cpu;
-	return folio;
+	folio = pp_pool_get(order);
+	pp_count(folio ? PP_folios_recycled : PP_folios_allocated, 1);
+	return folio ?: pp_folio_new(order);
 }
 
 /**
- * pp_folio_free() - Be done with a folio from pp_folio_alloc().
+ * pp_folio_free() - Free a folio from pp_folio_alloc(), or keep it to use it again.
  * @folio: the folio; the caller's reference is consumed
- *
- * It will be used again by the CPU that allocated it, whose pipe is most likely
- * to be filled again: who empties a pipe may run on another one.  Others may
- * still hold references, such as a socket that has yet to send it; it waits
- * until they are gone.
  */
 void pp_folio_free(struct folio *folio)
 {
-	unsigned int cpu = (unsigned long)folio->private;
-	struct pp_cache *cache = per_cpu_ptr(&pp_caches[folio_order(folio)], cpu);
-
-	spin_lock(&cache->lock);
-	list_add(&folio->lru, &cache->folios);
-	WRITE_ONCE(cache->nr, cache->nr + 1);
-	/* What was not used for longest is the coldest, or still in use. */
-	folio = NULL;
-	if (cache->nr > PP_CACHE_FOLIOS)
-		folio = pp_cache_remove(cache, list_last_entry(&cache->folios,
-							       struct folio, lru));
-	spin_unlock(&cache->lock);
-	if (folio)
-		folio_put(folio);
-	if (!delayed_work_pending(&pp_caches_work))
-		schedule_delayed_work(&pp_caches_work, HZ);
+	pp_pool_put(folio);
 }
 
 /**

@@ -5,34 +5,8 @@
 #include <linux/bvec.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
-#include <linux/percpu.h>
-#include <linux/spinlock.h>
 
-/* No folio larger than this enters a pipe: struct pp_slot counts in 24 bits. */
-#define PP_MAX_ORDER	MIN(9, 23 - PAGE_SHIFT)
-
-/* How many folios a cache keeps at the most: what a pipe of 1 MiB holds. */
-#define PP_CACHE_FOLIOS	16
-
-/**
- * struct pp_cache - private folios that were used and will be used again
- * @lock: protects the rest; taken with nothing else inside
- * @nr: how many there are
- * @unneeded: how many of them, the last ones, nobody needed since pp_caches_age()
- *	was here
- * @folios: linked by their lru, the latest first, each with the cache's
- *	reference; one that went to a socket has the socket's references too,
- *	until the peer has it
- */
-struct pp_cache {
-	spinlock_t lock;	/* see above */
-	unsigned int nr;
-	unsigned int unneeded;
-	struct list_head folios;
-};
-
-/* By the order of the folios; each returns to the CPU that allocated it. */
-DECLARE_PER_CPU(struct pp_cache, pp_caches[PP_MAX_ORDER + 1]);
+#include "pool.h"
 
 #define PP_SLOT_MERGE	0x01	/* a write may add to the last page */
 #define PP_SLOT_PACKET	0x02	/* one read takes it all */
@@ -94,11 +68,6 @@ static inline unsigned int pp_folio_max_pages(void)
 	return 1U << min_t(unsigned int, READ_ONCE(pp_folio_order), PP_MAX_ORDER);
 }
 
-struct work_struct;
-
-void pp_caches_init(void);
-void pp_caches_age(struct work_struct *work);
-void pp_caches_drop(void);
 struct folio *pp_folio_alloc(unsigned int pages);
 void pp_folio_free(struct folio *folio);
 

@@ -173,8 +173,6 @@ void pp_ring_clear(struct pp_ring *ring)
 
 		folio_put(slot.folio);
 	}
-	if (ring->spare)
-		pp_folio_free(no_free_ptr(ring->spare));
 }
 
 /**
@@ -485,9 +483,6 @@ void pp_ring_consume(struct pp_ring *ring, size_t len, unsigned int flags)
 		pp_ring_drop(ring, slot);
 		if (slot->flags & PP_SLOT_FOREIGN)
 			folio_put(folio);
-		else if (!ring->spare && folio_nr_pages(folio) == 1 &&
-			 folio_ref_count(folio) == 1)
-			ring->spare = folio;
 		else
 			pp_folio_free(folio);
 	}

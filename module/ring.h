@@ -33,7 +33,6 @@
  * @draining: slots at the tail that a consumer is writing to a file, or 0
  * @polled: poll() was called once, so wake on every write as pipes do for epoll
  * @slots: the ring
- * @spare: a single page to use again for what programs write, or NULL
  * @fasync_readers: who wants SIGIO when bytes come
  * @fasync_writers: who wants SIGIO when room comes
  * @user: whose limit @capacity counts against
@@ -56,7 +55,6 @@ struct pp_ring {
 	unsigned int draining;
 	bool polled;
 	struct pp_slot *slots;
-	struct folio *spare;
 	struct fasync_struct *fasync_readers;
 	struct fasync_struct *fasync_writers;
 	struct user_struct *user;

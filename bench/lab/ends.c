@@ -569,7 +569,7 @@ struct lab_counts lab_count(struct lab *lab)
 			counts.copied += ring->copied;
 		}
 		if (ring && lab->pipe == lab->private)
-			pages += ring->held + !!ring->spare;
+			pages += ring->held;
 		else
 			pages += pipe_occupancy(stock->head, stock->tail) +
 				 !!stock->tmp_page;

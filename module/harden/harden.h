@@ -58,7 +58,6 @@ struct pph_supply {
 
 struct page *pph_page_get(struct pph_supply *supply, size_t left);
 void pph_supply_end(struct pph_supply *supply);
-void pph_pools_drain(void);
 
 /* vmsplice.c */
 long pph_vmsplice(int fd, const struct iovec __user *uiov,

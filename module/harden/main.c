@@ -14,6 +14,7 @@
 #include <linux/skbuff.h>
 #include <linux/workqueue.h>
 
+#include "../pool.h"
 #include "harden.h"
 
 static char *mode = "enforce";
@@ -250,14 +251,19 @@ static int __init pph_init(void)
 		pr_err("mode is enforce or audit, not %s\n", mode);
 		return -EINVAL;
 	}
-	ret = sysfs_create_group(kobj, &pph_stats_group);
+	ret = pp_pools_init();
 	if (ret)
 		return ret;
+	ret = sysfs_create_group(kobj, &pph_stats_group);
+	if (ret)
+		goto no_stats;
 	ret = pph_auditing() ? pph_audit_start() : pph_enforce();
-	if (ret) {
-		sysfs_remove_group(kobj, &pph_stats_group);
-		pr_err("not loaded, nothing is changed: error %d\n", ret);
-	}
+	if (!ret)
+		return 0;
+	pr_err("not loaded, nothing is changed: error %d\n", ret);
+	sysfs_remove_group(kobj, &pph_stats_group);
+no_stats:
+	pp_pools_exit();
 	return ret;
 }
 
@@ -265,7 +271,7 @@ static void __exit pph_exit(void)
 {
 	if (pph_auditing())
 		pph_audit_stop();
-	pph_pools_drain();
+	pp_pools_exit();
 	sysfs_remove_group(&THIS_MODULE->mkobj.kobj, &pph_stats_group);
 }
 

@@ -64,6 +64,18 @@ void Cgroup::limit(size_t bytes) const
 	std::ofstream(path_ + "/memory.swap.max") << 0;
 }
 
+size_t Cgroup::event(const std::string &name) const
+{
+	std::ifstream file(path_ + "/memory.events");
+	std::string word;
+	size_t count = 0;
+
+	while (file >> word >> count)
+		if (word == name)
+			return count;
+	throw_errno("no " + name + " in memory.events", ENOENT);
+}
+
 void Cgroup::write(const std::string &file, const std::string &text) const
 {
 	write_text(path_ + "/" + file, text);

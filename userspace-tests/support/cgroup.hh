@@ -19,6 +19,8 @@ public:
 	size_t current() const;
 	/** Sets its limit, without swap, in bytes. */
 	void limit(size_t bytes) const;
+	/** How often @name of memory.events has happened in it. */
+	size_t event(const std::string &name) const;
 
 private:
 	void write(const std::string &file, const std::string &text) const;
