@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "harden/fuse.hh"
+#include "support/fuse.hh"
 
 #include "support/bytes.hh"
 
@@ -54,6 +54,7 @@ FuseFile::FuseFile(std::string content)
 
 FuseFile::~FuseFile()
 {
+	release();
 	take_writes();
 	unlink(path_.c_str());
 }
@@ -65,6 +66,12 @@ std::vector<Pipe> FuseFile::take_writes()
 		daemon_.join();
 	}
 	return std::move(writes_);
+}
+
+void FuseFile::release()
+{
+	held_ = false;
+	held_.notify_all();
 }
 
 void FuseFile::answer_read(const fuse_in_header &request, const fuse_read_in &in)
@@ -124,6 +131,9 @@ void FuseFile::serve()
 			break;
 		}
 		case FUSE_READ:
+			reading_ = true;
+			reading_.notify_all();
+			held_.wait(true);
 			answer_read(request, take<fuse_read_in>(pipe.in()));
 			break;
 		case FUSE_WRITE: {

@@ -11,6 +11,7 @@
 
 #include <linux/fuse.h>
 
+#include <atomic>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -26,6 +27,11 @@ public:
 
 	/** Where it is mounted. */
 	const std::string &path() const { return path_; }
+	/** Lets reads wait until release(). */
+	void hold() { held_ = true; }
+	void release();
+	/** Waits until a read came that waits now. */
+	void wait_for_read() const { reading_.wait(false); }
 	/** Ends it; the pipes that the data of the writes is in, one for each. */
 	std::vector<Pipe> take_writes();
 
@@ -36,5 +42,6 @@ private:
 	std::string path_, content_;
 	Fd device_;
 	std::vector<Pipe> writes_;
+	std::atomic<bool> held_ = false, reading_ = false;
 	std::thread daemon_;
 };
