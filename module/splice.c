@@ -74,23 +74,34 @@ size_t pp_read_hint(struct file *in, loff_t pos, size_t len)
 	return min_t(u64, len, left > 0 ? left : SZ_64K);
 }
 
-/* TCP without a protocol on top of it, such as TLS in the kernel. */
-static bool pp_plain_tcp(struct socket *sock)
+/*
+ * Receive by the socket's own ->splice_read, as splice(2) does, since recvmsg() answers
+ * otherwise: it waits for SO_RCVLOWAT, passes over urgent data, and so on.  The pages
+ * stay in a pipe that only we see until they are copied: what a peer has sent
+ * may be in the page cache as well.
+ */
+static ssize_t pp_receive(struct file *in, loff_t *pos, struct pp_stage *stage,
+			  unsigned int flags)
 {
-	return sk_is_tcp(sock->sk) && !inet_csk_has_ulp(sock->sk);
-}
+	size_t skip = 0, len = pp_stage_bytes(stage);
+	struct pipe_inode_info *scratch;
+	unsigned int i, buf;
+	ssize_t ret;
 
-static ssize_t pp_read_socket(struct socket *sock, struct iov_iter *to,
-			      unsigned int flags)
-{
-	struct msghdr msg = { .msg_iter = *to };
-	bool nonblock = sock->file->f_flags & O_NONBLOCK;
-
-	/* The flag counts for sockets with a ->splice_read, but not for TCP. */
-	if (flags & SPLICE_F_NONBLOCK && !pp_plain_tcp(sock) &&
-	    READ_ONCE(sock->ops)->splice_read)
-		nonblock = true;
-	return sock_recvmsg(sock, &msg, nonblock ? MSG_DONTWAIT : 0);
+	/* Fragments may be smaller than pages. */
+	scratch = pp_scratch_alloc(4 * DIV_ROUND_UP(len, PAGE_SIZE));
+	if (!scratch)
+		return -ENOMEM;
+	ret = in->f_op->splice_read(in, pos, scratch, len, flags);
+	if (ret > 0) {
+		/* These bytes can't be had again, so @stage was made before. */
+		pp_stage_fit(stage, ret);
+		buf = scratch->tail;
+		for (i = 0; i < stage->nr; i++)
+			pp_scratch_copy(scratch, &buf, &skip, &stage->slots[i]);
+	}
+	pp_scratch_free(scratch);
+	return ret;
 }
 
 /**
@@ -118,6 +129,9 @@ ssize_t pp_read_stage(struct file *in, loff_t *pos, struct pp_stage *stage,
 
 	KUNIT_STATIC_STUB_REDIRECT(pp_read_stage, in, pos, stage, flags);
 
+	if (sock && READ_ONCE(sock->ops)->splice_read)
+		return pp_receive(in, pos, stage, flags);
+
 	for (i = 0; i < stage->nr; i++) {
 		struct pp_slot *slot = &stage->slots[i];
 
@@ -125,8 +139,6 @@ ssize_t pp_read_stage(struct file *in, loff_t *pos, struct pp_stage *stage,
 		len += slot->len;
 	}
 	iov_iter_bvec(&to, ITER_DEST, bvec, stage->nr, len);
-	if (sock)
-		return pp_read_socket(sock, &to, flags);
 
 	/* vfs_iter_read() would notify of an access at the end of a file, too. */
 	init_sync_kiocb(&kiocb, in);
@@ -224,6 +236,12 @@ ssize_t pp_fill_file(struct pp_ring *ring, struct file *in, loff_t *pos,
 /*
  * Files and sockets as targets
  */
+
+/* TCP without a protocol on top of it, such as TLS in the kernel. */
+static bool pp_plain_tcp(struct socket *sock)
+{
+	return sk_is_tcp(sock->sk) && !inet_csk_has_ulp(sock->sk);
+}
 
 /*
  * Put pages into a TCP packet as they are, so that what lies together in a folio
