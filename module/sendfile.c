@@ -34,6 +34,7 @@
  * @pos: where in it, in bytes; what was sent lies before it
  * @out: where to
  * @out_pos: where in it, in bytes
+ * @direct: pages of the page cache go to a socket as they are
  * @cut: the target took less than it was given
  */
 struct pp_sending {
@@ -41,8 +42,19 @@ struct pp_sending {
 	loff_t pos;
 	struct file *out;
 	loff_t out_pos;
+	bool direct;
 	bool cut;
 };
+
+static int pp_send_flags(struct pp_sending *s, const struct bio_vec *bvec,
+			 unsigned int nr, bool more)
+{
+	int flags = more ? MSG_MORE : 0;
+
+	if (s->direct || (sock_from_file(s->out) && pp_worth_handing(bvec, nr)))
+		flags |= MSG_SPLICE_PAGES;
+	return flags;
+}
 
 /* Send all of @len bytes, or as much as goes. */
 static ssize_t pp_send_all(struct pp_sending *s, struct bio_vec *bvec,
@@ -55,7 +67,8 @@ static ssize_t pp_send_all(struct pp_sending *s, struct bio_vec *bvec,
 			ret = -ERESTARTSYS;
 			break;
 		}
-		ret = pp_send_bvec(s->out, &s->out_pos, bvec, nr, len - done, more);
+		ret = pp_send_bvec(s->out, &s->out_pos, bvec, nr, len - done,
+				   pp_send_flags(s, bvec, nr, more));
 		if (ret <= 0)
 			break;
 		done += ret;
@@ -166,7 +179,7 @@ static ssize_t pp_send_direct(struct pp_sending *s, size_t len)
 }
 
 /* From a file to a file or socket. */
-static ssize_t pp_send_file(struct pp_sending *s, size_t len, bool direct)
+static ssize_t pp_send_file(struct pp_sending *s, size_t len)
 {
 	ssize_t ret = 0, done = 0;
 
@@ -178,7 +191,7 @@ static ssize_t pp_send_file(struct pp_sending *s, size_t len, bool direct)
 	    !s->out->f_op->splice_write || !s->out->f_op->write_iter)
 		return -EINVAL;
 
-	if (direct) {
+	if (s->direct) {
 		ret = pp_send_direct(s, len);
 		done = max_t(ssize_t, ret, 0);
 	} else {
@@ -216,13 +229,13 @@ static ssize_t pp_send_stock(struct pp_sending *s, struct pipe_inode_info *pipe,
 	return ret;
 }
 
-static ssize_t pp_send(struct pp_sending *s, size_t len, bool direct)
+static ssize_t pp_send(struct pp_sending *s, size_t len)
 {
 	struct pipe_inode_info *pipe = pp_stock_pipe(s->out);
 	struct pp_ring *ring = pp_ring_of(s->out);
 	ssize_t ret;
 
-	if (direct && !sock_from_file(s->out))
+	if (s->direct && !sock_from_file(s->out))
 		return -EINVAL;
 	if (pipe)
 		return pp_send_stock(s, pipe, len);
@@ -231,12 +244,12 @@ static ssize_t pp_send(struct pp_sending *s, size_t len, bool direct)
 				    PRIVPIPE_POLICY_DEFAULT,
 				    s->out->f_flags & O_NONBLOCK);
 	ret = rw_verify_area(WRITE, s->out, &s->out_pos, len);
-	return ret < 0 ? ret : pp_send_file(s, len, direct);
+	return ret < 0 ? ret : pp_send_file(s, len);
 }
 
 /* The checks of sendfile(2), in its order; then the transfer. */
 static ssize_t pp_sendfile_files(struct pp_sending *s, struct fd in, struct fd out,
-				 bool has_off, u64 count, bool direct)
+				 bool has_off, u64 count)
 {
 	loff_t max;
 	ssize_t ret;
@@ -266,7 +279,7 @@ static ssize_t pp_sendfile_files(struct pp_sending *s, struct fd in, struct fd o
 		count = max - s->pos;
 	}
 	s->out_pos = s->out->f_pos;
-	return pp_send(s, count, direct);
+	return pp_send(s, count);
 }
 
 /**
@@ -278,7 +291,7 @@ static ssize_t pp_sendfile_files(struct pp_sending *s, struct fd in, struct fd o
  */
 long pp_sendfile(struct privpipe_sendfile *arg, bool nowait)
 {
-	struct pp_sending s = {};
+	struct pp_sending s = { .direct = arg->flags & PRIVPIPE_F_DIRECT };
 	ssize_t ret;
 
 	if (arg->flags & ~PRIVPIPE_F_DIRECT)
@@ -291,8 +304,7 @@ long pp_sendfile(struct privpipe_sendfile *arg, bool nowait)
 
 	CLASS(fd, in)(arg->fd_in);
 	CLASS(fd, out)(arg->fd_out);
-	ret = pp_sendfile_files(&s, in, out, arg->off, arg->count,
-				arg->flags & PRIVPIPE_F_DIRECT);
+	ret = pp_sendfile_files(&s, in, out, arg->off, arg->count);
 	if (ret > 0) {
 		fsnotify_access(s.in);
 		fsnotify_modify(s.out);

@@ -29,7 +29,8 @@ ssize_t pp_fill_file(struct pp_ring *ring, struct file *in, loff_t *pos,
 		     size_t len, unsigned int flags, unsigned int policy,
 		     bool nonblock);
 ssize_t pp_send_bvec(struct file *out, loff_t *pos, struct bio_vec *bvec,
-		     unsigned int nr, size_t len, bool more);
+		     unsigned int nr, size_t len, int flags);
+bool pp_worth_handing(const struct bio_vec *bvec, unsigned int nr);
 
 ssize_t pp_copy_slot(struct pp_ring *out, const struct pp_slot *slot, size_t len,
 		     unsigned int flags);

@@ -141,8 +141,9 @@ struct privpipe_create {
  *
  * A source is read once, for as much as the pipe has room for, and what it
  * returns enters the pipe; read errors show here and never at the pipe's
- * reader.  Between two private pipes whole folios change hands.  To a socket
- * they are handed over without a copy.  While a source or a target makes the
+ * reader.  A socket answers as to splice(2).  Between two private pipes whole
+ * folios change hands.  To a socket they are handed over without a copy, unless
+ * that would keep more than twice the memory that the bytes need.  While a source or a target makes the
  * call wait, the pipe is not locked: its readers, or its writers as far as there
  * is room that the call did not claim, go on, and who has to wait can be
  * interrupted.
