@@ -88,6 +88,22 @@ static ssize_t pp_send_all(struct pp_sending *s, struct bio_vec *bvec,
 	return done ?: ret;
 }
 
+/* Read the next piece of the file into folios that the caller frees. */
+static ssize_t pp_send_read(struct pp_sending *s, struct pp_stage *stage,
+			    loff_t *pos, size_t len)
+{
+	ssize_t ret;
+
+	stage->nr = 0;
+	*pos = s->pos;
+	ret = pp_stage_alloc(stage, 0, pp_read_hint(s->in, *pos, len));
+	if (ret)
+		return ret;
+	ret = pp_read_stage(s->in, pos, stage, 0);
+	pp_stage_cut(stage, max_t(ssize_t, ret, 0));
+	return ret;
+}
+
 /* Copy a piece into private folios and send them; 0 at the end of the file. */
 static ssize_t pp_send_copy(struct pp_sending *s, size_t len)
 {
@@ -96,17 +112,12 @@ static ssize_t pp_send_copy(struct pp_sending *s, size_t len)
 	size_t piece = min(len, folios * pp_folio_max_pages() * PAGE_SIZE);
 	struct bio_vec bvec[PP_STAGE_SLOTS];
 	struct pp_stage stage;
-	loff_t pos = s->pos;
 	ssize_t ret, got;
 	unsigned int i;
+	loff_t pos;
 
-	stage.nr = 0;
-	ret = pp_stage_alloc(&stage, 0, pp_read_hint(s->in, pos, piece));
-	if (ret)
-		return ret;
-	got = pp_read_stage(s->in, &pos, &stage, 0);
+	got = pp_send_read(s, &stage, &pos, piece);
 	ret = got;
-	pp_stage_cut(&stage, max_t(ssize_t, got, 0));
 	for (i = 0; i < stage.nr; i++)
 		bvec_set_folio(&bvec[i], stage.slots[i].folio, stage.slots[i].len,
 			       stage.slots[i].offset);
@@ -118,8 +129,7 @@ static ssize_t pp_send_copy(struct pp_sending *s, size_t len)
 		if (!s->cut)
 			s->pos = pos;
 	}
-	for (i = 0; i < stage.nr; i++)
-		pp_folio_free(stage.slots[i].folio);
+	pp_stage_cut(&stage, 0);
 	return ret;
 }
 
@@ -210,18 +220,59 @@ static ssize_t pp_send_file(struct pp_sending *s, size_t len)
 	return done ?: ret;
 }
 
-/* From a file to an ordinary pipe: one pass, as splice does it. */
-static ssize_t pp_send_stock(struct pp_sending *s, struct pipe_inode_info *pipe,
-			     size_t len)
+/* Put what was read into an ordinary pipe, which is locked. */
+static ssize_t pp_stock_add_read(struct pp_sending *s, struct pipe_inode_info *pipe,
+				 const struct pp_stage *stage, loff_t pos,
+				 ssize_t got, bool nonblock)
 {
 	ssize_t ret;
 
+	if (got <= 0)
+		return got;
+	ret = pp_stock_wait_room(pipe, nonblock);
+	if (ret)
+		return ret;
+	ret = pp_stock_push(pipe, stage);
+	/* How far that was is the file's to say, if all of it went in. */
+	s->pos = ret == got ? pos : s->pos + ret;
+	return ret;
+}
+
+/*
+ * From a file to an ordinary pipe: one pass, as splice does it.  A file is read
+ * with the pipe unlocked, since that may take long, and if the room is gone by
+ * then its bytes are still in the file.  What can be read only once is
+ * read with the room held, as sendfile(2) does.
+ */
+static ssize_t pp_send_stock(struct pp_sending *s, struct pipe_inode_info *pipe,
+			     size_t len)
+{
+	umode_t mode = file_inode(s->in)->i_mode;
+	bool unlocked = S_ISREG(mode) || S_ISBLK(mode);
+	bool nonblock = s->out->f_flags & O_NONBLOCK;
+	struct pp_stage stage;
+	ssize_t ret;
+	loff_t pos;
+
+	stage.nr = 0;
 	pipe_lock(pipe);
-	ret = pp_stock_wait_room(pipe, s->out->f_flags & O_NONBLOCK);
-	if (!ret && len)
-		ret = pp_spliceable(s->in) ?
-		      copy_splice_read(s->in, &s->pos, pipe, len, 0) : -EINVAL;
+	ret = pp_stock_wait_room(pipe, nonblock);
+	if (ret || !len)
+		goto out;
+	ret = -EINVAL;
+	if (!pp_spliceable(s->in))
+		goto out;
+	len = min_t(size_t, len, PAGE_SIZE * (pipe->max_usage -
+		    pipe_occupancy(pipe->head, pipe->tail)));
+	if (unlocked)
+		pipe_unlock(pipe);
+	ret = pp_send_read(s, &stage, &pos, len);
+	if (unlocked)
+		pipe_lock(pipe);
+	ret = pp_stock_add_read(s, pipe, &stage, pos, ret, nonblock);
+out:
 	pipe_unlock(pipe);
+	pp_stage_cut(&stage, 0);
 	if (ret > 0) {
 		pp_count(PP_sendfile_copied, ret);
 		pp_stock_wake_readers(pipe);

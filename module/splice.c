@@ -524,6 +524,34 @@ static void pp_stock_add(struct pipe_inode_info *pipe, struct pp_slot slot)
 	}
 }
 
+/**
+ * pp_stock_push() - Put the beginning of a stage into an ordinary pipe.
+ * @pipe: the pipe, locked, with a reader
+ * @stage: the stage, which keeps its folios; what there is room for goes in
+ *
+ * Return: bytes.
+ */
+size_t pp_stock_push(struct pipe_inode_info *pipe, const struct pp_stage *stage)
+{
+	size_t done = 0;
+	unsigned int i;
+
+	for (i = 0; i < stage->nr; i++) {
+		size_t room = pipe->max_usage -
+			      pipe_occupancy(pipe->head, pipe->tail);
+		struct pp_slot part = stage->slots[i];
+
+		if (!room)
+			break;
+		part.len = min_t(size_t, part.len,
+				 room * PAGE_SIZE - offset_in_page(part.offset));
+		folio_get(part.folio);
+		pp_stock_add(pipe, part);
+		done += part.len;
+	}
+	return done;
+}
+
 /* Fill an ordinary pipe that has room and a reader; both are locked. */
 static ssize_t pp_stock_fill(struct pipe_inode_info *pipe, struct pp_ring *ring,
 			     size_t len)

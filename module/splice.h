@@ -18,6 +18,7 @@ ssize_t pp_splice_write(struct pipe_inode_info *pipe, struct file *out,
 
 struct pipe_inode_info *pp_stock_pipe(struct file *file);
 int pp_stock_wait_room(struct pipe_inode_info *pipe, bool nonblock);
+size_t pp_stock_push(struct pipe_inode_info *pipe, const struct pp_stage *stage);
 void pp_stock_wake_readers(struct pipe_inode_info *pipe);
 
 bool pp_page_cached(struct file *file);

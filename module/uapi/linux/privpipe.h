@@ -252,7 +252,9 @@ struct privpipe_tee {
  * @count: how many bytes at the most
  *
  * Like sendfile(2): one copy through private memory, or none with
- * PRIVPIPE_F_DIRECT.  No pipe is involved, unless @fd_out is one.
+ * PRIVPIPE_F_DIRECT.  No pipe is involved, unless @fd_out is one.  An ordinary
+ * pipe is not locked while a file is read: what finds no room in it
+ * afterwards is not sent, and @off does not pass it.
  *
  * Return: bytes sent.  Errors: EBADF (as for PRIVPIPE_SPLICE), EINVAL (flags;
  * negative offset or count; @fd_in can't seek; @fd_out opened with O_APPEND and
