@@ -311,8 +311,32 @@ static void splice_test_copies_little_to_socket(struct kunit *test)
 	pp_test_expect_ring(test, ring_of(ends), 5000, SZ_64K - 5000);
 }
 
-/* A write is added behind what a socket already has of a page, and isn't seen there. */
-static void splice_test_shared_page_is_added_to(struct kunit *test)
+/* A write goes to a page of its own if a socket has the beginning of the last one. */
+static void splice_test_shared_page_is_not_added_to(struct kunit *test)
+{
+	struct file *sockets[2], *ends[2];
+	struct pp_ring *ring;
+	struct folio *shared;
+
+	pp_test_socket_pair(test, sockets);
+	pp_test_pipe(test, 16, 0, ends);
+	ring = ring_of(ends);
+	pp_test_write(test, ends[1], 0, 100);
+	shared = pp_ring_tail(ring)->folio;
+	KUNIT_EXPECT_EQ(test, splice(test, ends[0], sockets[0], (struct privpipe_splice) {
+				.len = 60 }), 60);
+	pp_test_write(test, ends[1], 100, 100);
+	KUNIT_EXPECT_PTR_NE(test, pp_ring_tail(ring)->folio, shared);
+	KUNIT_EXPECT_FALSE(test, pp_ring_tail(ring)->flags & PP_SLOT_SHARED);
+	/* And takes no more room than on stock. */
+	KUNIT_EXPECT_EQ(test, ring->used, 1);
+	KUNIT_EXPECT_EQ(test, ring->held, 1);
+	pp_test_expect_ring(test, ring, 60, 140);
+	pp_test_expect_read(test, sockets[1], 0, 60);
+}
+
+/* Without memory for a page to add to, the write begins one later. */
+static void splice_test_shared_page_stays_without_memory(struct kunit *test)
 {
 	struct file *sockets[2], *ends[2];
 
@@ -321,10 +345,31 @@ static void splice_test_shared_page_is_added_to(struct kunit *test)
 	pp_test_write(test, ends[1], 0, 100);
 	KUNIT_EXPECT_EQ(test, splice(test, ends[0], sockets[0], (struct privpipe_splice) {
 				.len = 60 }), 60);
+	pp_test_fail_folio(test, 1);
 	pp_test_write(test, ends[1], 100, 100);
-	KUNIT_EXPECT_EQ(test, ring_of(ends)->used, 1);
+	KUNIT_EXPECT_EQ(test, ring_of(ends)->used, 2);
 	pp_test_expect_ring(test, ring_of(ends), 60, 140);
 	pp_test_expect_read(test, sockets[1], 0, 60);
+}
+
+/* Nor is a page that is on its way to a socket added to. */
+static void splice_test_drained_page_is_not_added_to(struct kunit *test)
+{
+	struct pp_drain drain;
+	struct file *ends[2];
+	struct pp_ring *ring;
+
+	pp_test_pipe(test, 16, 0, ends);
+	ring = ring_of(ends);
+	pp_test_write(test, ends[1], 0, 100);
+	KUNIT_ASSERT_EQ(test, pp_ring_drain_begin(ring, true, 100, &drain), 1);
+	pp_test_write(test, ends[1], 100, 100);
+	KUNIT_EXPECT_EQ(test, ring->used, 2);
+	/* What came since is. */
+	pp_test_write(test, ends[1], 200, 100);
+	KUNIT_EXPECT_EQ(test, ring->used, 2);
+	pp_ring_drain_end(ring, 60, PP_SLOT_SHARED);
+	pp_test_expect_ring(test, ring, 60, 240);
 }
 
 static void splice_test_offset_of_target_advances(struct kunit *test)
@@ -576,7 +621,9 @@ static struct kunit_case splice_test_cases[] = {
 	KUNIT_CASE_PARAM(splice_test_drains_to_device, drain_gen_params),
 	KUNIT_CASE(splice_test_drains_to_socket_without_copy),
 	KUNIT_CASE(splice_test_copies_little_to_socket),
-	KUNIT_CASE(splice_test_shared_page_is_added_to),
+	KUNIT_CASE(splice_test_shared_page_is_not_added_to),
+	KUNIT_CASE(splice_test_shared_page_stays_without_memory),
+	KUNIT_CASE(splice_test_drained_page_is_not_added_to),
 	KUNIT_CASE(splice_test_offset_of_target_advances),
 	KUNIT_CASE_PARAM(splice_test_moves_between_private_pipes, move_gen_params),
 	KUNIT_CASE(splice_test_move_survives_lack_of_memory),

@@ -128,8 +128,7 @@ ssize_t pp_ring_fill_user(struct pp_ring *ring, struct iov_iter *from,
 
 /*
  * Add the part of a write that is no whole page to the last page of the pipe,
- * by the rule of an ordinary pipe: all of it or nothing.  A socket may hold an
- * earlier part of that page, but nobody looks at what is behind it.
+ * by the rule of an ordinary pipe: all of it or nothing.
  */
 static ssize_t pp_ring_merge(struct pp_ring *ring, struct iov_iter *from)
 {
@@ -140,10 +139,10 @@ static ssize_t pp_ring_merge(struct pp_ring *ring, struct iov_iter *from)
 	if (!n || pp_ring_empty(ring))
 		return 0;
 	slot = &ring->slots[(ring->head - 1) & (ring->capacity - 1)];
-	end = slot->offset + slot->len;
-	if (!(slot->flags & PP_SLOT_MERGE) ||
-	    !offset_in_page(end) || offset_in_page(end) + n > PAGE_SIZE)
+	end = offset_in_page(slot->offset + slot->len);
+	if (!end || end + n > PAGE_SIZE || !pp_ring_head_open(ring))
 		return 0;
+	end = slot->offset + slot->len;
 	if (copy_folio_from_iter(slot->folio, end, n, from) < n)
 		return -EFAULT;
 	slot->len += n;

@@ -483,6 +483,42 @@ void pp_ring_consume(struct pp_ring *ring, size_t len, unsigned int flags)
 }
 
 /**
+ * pp_ring_head_open() - Whether a write may add to the last page.
+ * @ring: the pipe, locked and not empty
+ *
+ * Nothing is added to a page that a socket refers to.  If it has the beginning of
+ * the last page, then the rest moves to a page of its own, so that a
+ * write finds as much room as in an ordinary pipe.
+ *
+ * Return: false if the write must begin a new page.
+ */
+bool pp_ring_head_open(struct pp_ring *ring)
+{
+	struct pp_slot *slot = &ring->slots[(ring->head - 1) & (ring->capacity - 1)];
+	size_t offset = offset_in_page(slot->offset);
+	struct folio *folio;
+
+	/* What is being sent may be referred to already. */
+	if (!(slot->flags & PP_SLOT_MERGE) ||
+	    ring->head - ring->tail <= ring->draining)
+		return false;
+	/* Of more than one page the last one was not sent yet. */
+	if (!(slot->flags & PP_SLOT_SHARED) || pp_slot_pages(slot) > 1)
+		return true;
+
+	folio = pp_folio_alloc(1);
+	if (!folio)
+		return false;
+	pp_copy_folio(folio, offset, slot->folio, slot->offset, slot->len);
+	WRITE_ONCE(ring->held, ring->held + 1 - folio_nr_pages(slot->folio));
+	pp_folio_free(slot->folio);
+	slot->folio = folio;
+	slot->offset = offset;
+	slot->flags &= ~PP_SLOT_SHARED;
+	return true;
+}
+
+/**
  * pp_ring_reserve() - Promise room to a caller who has to read a file first.
  * @ring: the pipe, not locked
  * @pages: how much is wanted; 0 only waits until there is room
@@ -655,7 +691,7 @@ int pp_ring_drain_begin(struct pp_ring *ring, bool nonblock, size_t len,
 			drain->bytes += n;
 		}
 		drain->more = i != ring->head;
-		WRITE_ONCE(ring->draining, true);
+		WRITE_ONCE(ring->draining, drain->nr);
 	}
 	/* On success the next reader is woken when this ends. */
 	pass_on = wake.slept && pp_ring_readable(ring);
@@ -678,7 +714,7 @@ void pp_ring_drain_end(struct pp_ring *ring, size_t len, unsigned int flags)
 	mutex_lock(&ring->lock);
 	wake.before = len && !pp_ring_room(ring);
 	pp_ring_consume(ring, len, flags);
-	WRITE_ONCE(ring->draining, false);
+	WRITE_ONCE(ring->draining, 0);
 	/* Who was kept from reading may do so now, or see the end. */
 	wake.slept = true;
 	pp_ring_end_consume(ring, &wake);

@@ -30,7 +30,7 @@
  * @held: pages of all folios in the ring
  * @readers: open files with FMODE_READ
  * @writers: open files with FMODE_WRITE
- * @draining: a consumer is writing the bytes at the tail to a file
+ * @draining: how many slots at the tail a consumer is writing to a file, or 0
  * @polled: poll() was called once, so wake on every write as pipes do for epoll
  * @slots: the ring
  * @spare: a single page to use again for what programs write, or NULL
@@ -53,7 +53,7 @@ struct pp_ring {
 	unsigned int held;
 	unsigned int readers;
 	unsigned int writers;
-	bool draining;
+	unsigned int draining;
 	bool polled;
 	struct pp_slot *slots;
 	struct folio *spare;
@@ -128,6 +128,8 @@ void pp_ring_push_fitting(struct pp_ring *ring, struct pp_slot slot);
 bool pp_ring_fits(const struct pp_ring *ring, const struct pp_slot *slot);
 struct pp_slot pp_ring_pop(struct pp_ring *ring);
 void pp_ring_consume(struct pp_ring *ring, size_t len, unsigned int flags);
+
+bool pp_ring_head_open(struct pp_ring *ring);
 
 int pp_ring_reserve(struct pp_ring *ring, unsigned int pages, bool nonblock);
 unsigned int pp_ring_publish(struct pp_ring *ring, struct pp_stage *stage);
