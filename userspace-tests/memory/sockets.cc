@@ -32,7 +32,8 @@ size_t until_it_would_wait(const std::function<Result()> &send)
 		result = send();
 		if (result == failed(EAGAIN))
 			return sent;
-		require(result.value > 0, "a socket takes nothing: " + std::to_string(result.value));
+		require(result.value > 0,
+			"a socket takes nothing: " + std::to_string(result.value));
 	}
 }
 
@@ -43,7 +44,8 @@ size_t from_stock_pipe(int socket)
 	return until_it_would_wait([&] {
 		if (!unread(pipe.in()))
 			put(pipe.out(), pattern(default_capacity));
-		return result_of(::splice(pipe.in(), nullptr, socket, nullptr, default_capacity, 0));
+		return result_of(
+			::splice(pipe.in(), nullptr, socket, nullptr, default_capacity, 0));
 	});
 }
 
@@ -179,9 +181,9 @@ TEST_P(SentToTcp, CountsAgainstTcpMemAsOnStock)
 TEST_P(SentToTcp, StopsAtTcpMem)
 {
 	const size_t limit = tcp_pages() + 600;
-	Setting tcp_mem("/proc/sys/net/ipv4/tcp_mem",
-			std::to_string(limit) + " " + std::to_string(limit) + " " +
-				std::to_string(limit));
+	Setting tcp_mem("/proc/sys/net/ipv4/tcp_mem", std::to_string(limit) + " " +
+							      std::to_string(limit) + " " +
+							      std::to_string(limit));
 	const Charged stock = fill_sockets(Kind::tcp, from_stock_pipe, tcp_pages);
 	const Charged tested = fill_sockets(Kind::tcp, GetParam().fill, tcp_pages);
 
@@ -219,9 +221,9 @@ TEST(SentToTcpWithoutMemory, ArrivesOnceThePeerReads)
 	const std::string bytes = pattern(4 << 20);
 	const size_t limit = tcp_pages() + 100;
 	Setting exact("/proc/sys/net/core/mem_pcpu_rsv", "1");
-	Setting tcp_mem("/proc/sys/net/ipv4/tcp_mem",
-			std::to_string(limit) + " " + std::to_string(limit) + " " +
-				std::to_string(limit));
+	Setting tcp_mem("/proc/sys/net/ipv4/tcp_mem", std::to_string(limit) + " " +
+							      std::to_string(limit) + " " +
+							      std::to_string(limit));
 	Target target(Kind::tcp);
 	Pipe pipe = make_pipe(0, 1 << 20);
 
@@ -289,7 +291,7 @@ TEST(ShortFile, PinsNoMoreThanTwoPagesBySendfile)
 
 				  require(backend().sendfile(c.near.get(), file.get(), &offset,
 							     default_capacity)
-						  .value > 0,
+							  .value > 0,
 					  "nothing sent");
 			  }
 

@@ -35,7 +35,8 @@ public:
 	std::string move(int from, size_t len, unsigned flags,
 			 const std::function<void()> &release) const
 	{
-		auto call = std::async(std::launch::async, [&] { return splice(from, len, flags); });
+		auto call =
+			std::async(std::launch::async, [&] { return splice(from, len, flags); });
 		std::string waited;
 
 		if (call.wait_for(patience) == std::future_status::timeout) {
@@ -45,9 +46,10 @@ public:
 
 		const Result result = call.get();
 
-		return waited + (result.ok() ? std::to_string(result.value) + " '" +
-						       get(pipe_.in(), result.bytes()) + "'"
-					     : strerror(static_cast<int>(-result.value))) +
+		return waited +
+		       (result.ok() ? std::to_string(result.value) + " '" +
+					      get(pipe_.in(), result.bytes()) + "'"
+				    : strerror(static_cast<int>(-result.value))) +
 		       "; ";
 	}
 
@@ -62,8 +64,7 @@ private:
 	Result splice(int from, size_t len, unsigned flags) const
 	{
 		if (stock_)
-			return result_of(
-				::splice(from, nullptr, pipe_.out(), nullptr, len, flags));
+			return result_of(::splice(from, nullptr, pipe_.out(), nullptr, len, flags));
 		return do_splice(from, pipe_.out(), len, flags);
 	}
 
@@ -252,8 +253,8 @@ TEST(FromTcp, ASocketThatListensOrDoesNothing)
 {
 	for (bool listens : {false, true})
 		compare([&](const Mover &mover) {
-			Connection c = {Fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"),
-					Fd()};
+			Connection c = {
+				Fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"), Fd()};
 
 			if (listens)
 				checked(listen(c.near.get(), 1), "listen");
@@ -265,7 +266,8 @@ TEST(FromUnix, ASocketThatListensOrDoesNothing)
 {
 	for (int type : {SOCK_STREAM, SOCK_SEQPACKET})
 		compare([&](const Mover &mover) {
-			Connection c = {Fd(socket(AF_UNIX, type | SOCK_CLOEXEC, 0), "socket"), Fd()};
+			Connection c = {Fd(socket(AF_UNIX, type | SOCK_CLOEXEC, 0), "socket"),
+					Fd()};
 
 			return mover.move(c, 100);
 		});
