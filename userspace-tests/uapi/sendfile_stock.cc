@@ -86,7 +86,8 @@ TEST_F(SlowFile, APipeThatIsFullByThenIsWaitedFor)
 
 TEST_F(SlowFile, APipeWithoutAReaderByThenIsEpipe)
 {
-	EXPECT_EQ(signal(SIGPIPE, SIG_IGN), SIG_DFL);
+	auto *before = signal(SIGPIPE, SIG_IGN);
+
 	fuse.hold();
 
 	Async sending{[&] { return do_sendfile(pipe.out(), file.get(), 1 << 20); }};
@@ -96,5 +97,5 @@ TEST_F(SlowFile, APipeWithoutAReaderByThenIsEpipe)
 	fuse.release();
 	EXPECT_EQ(sending.get(), failed(EPIPE));
 	EXPECT_EQ(lseek(file.get(), 0, SEEK_CUR), 0);
-	signal(SIGPIPE, SIG_DFL);
+	signal(SIGPIPE, before);
 }
