@@ -164,6 +164,41 @@ static void page_test_cut(struct kunit *test)
 	folio_put(foreign);
 }
 
+/* What a socket brought lies in folios of its size, not in those that were made ready. */
+static void page_test_fit(struct kunit *test)
+{
+	struct pp_stage stage = {};
+	unsigned int i, pages = 0;
+
+	KUNIT_ASSERT_EQ(test, pp_stage_alloc(&stage, 0, 3 * SZ_64K), 0);
+	pp_stage_fit(&stage, SZ_64K + 2 * PAGE_SIZE + 1);
+	KUNIT_EXPECT_EQ(test, pp_stage_bytes(&stage), SZ_64K + 2 * PAGE_SIZE + 1);
+	for (i = 0; i < stage.nr; i++)
+		pages += folio_nr_pages(stage.slots[i].folio);
+	KUNIT_EXPECT_EQ(test, pages, SZ_64K / PAGE_SIZE + 3);
+	pp_stage_cut(&stage, 0);
+}
+
+static void page_test_fit_keeps_room_without_memory(struct kunit *test)
+{
+	unsigned int fail;
+
+	for (fail = 1; fail <= 2; fail++) {
+		struct pp_stage stage = {};
+		struct folio *folio;
+
+		KUNIT_ASSERT_EQ(test, pp_stage_alloc(&stage, 0, SZ_64K), 0);
+		folio = stage.slots[0].folio;
+		pp_test_fail_folio(test, fail);
+		pp_stage_fit(&stage, 2 * PAGE_SIZE + 1);
+		KUNIT_EXPECT_EQ(test, stage.nr, 1);
+		KUNIT_EXPECT_PTR_EQ(test, stage.slots[0].folio, folio);
+		KUNIT_EXPECT_EQ(test, pp_stage_bytes(&stage), 2 * PAGE_SIZE + 1);
+		pp_test_fail_folio(test, 0);
+		pp_stage_cut(&stage, 0);
+	}
+}
+
 /*
  * Copying
  */
@@ -247,6 +282,8 @@ static struct kunit_case page_test_cases[] = {
 	KUNIT_CASE(page_test_stage_holds_so_many_slots),
 	KUNIT_CASE(page_test_stage_keeps_what_it_has_without_memory),
 	KUNIT_CASE(page_test_cut),
+	KUNIT_CASE(page_test_fit),
+	KUNIT_CASE(page_test_fit_keeps_room_without_memory),
 	KUNIT_CASE_PARAM(page_test_copy, copy_gen_params),
 	KUNIT_CASE_PARAM(page_test_slot_pages, pages_gen_params),
 	{}

@@ -312,12 +312,12 @@ static void splice_test_drains_to_socket_without_copy(struct kunit *test)
 	folio = pp_ring_tail(ring)->folio;
 
 	KUNIT_EXPECT_EQ(test, splice(test, ends[0], sockets[0], (struct privpipe_splice) {
-				.len = 5000 }), 5000);
-	KUNIT_EXPECT_EQ(test, pp_stats_read(PP_socket_handed) - handed, 5000);
+				.len = SZ_32K }), SZ_32K);
+	KUNIT_EXPECT_EQ(test, pp_stats_read(PP_socket_handed) - handed, SZ_32K);
 	KUNIT_EXPECT_GT(test, folio_ref_count(folio), 1);
 	KUNIT_EXPECT_TRUE(test, pp_ring_tail(ring)->flags & PP_SLOT_SHARED);
 	KUNIT_EXPECT_EQ(test, splice(test, ends[0], sockets[0], (struct privpipe_splice) {
-				.len = SZ_64K }), SZ_64K - 5000);
+				.len = SZ_64K }), SZ_32K);
 
 	/* While the peer has not read them, their folio is not used again. */
 	pp_test_write(test, ends[1], 0, SZ_64K);
@@ -327,8 +327,52 @@ static void splice_test_drains_to_socket_without_copy(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 1);
 }
 
-/* A write is added behind what a socket already has of a page, and isn't seen there. */
-static void splice_test_shared_page_is_added_to(struct kunit *test)
+/* A reference for few bytes would keep all of a large folio. */
+static void splice_test_copies_little_to_socket(struct kunit *test)
+{
+	u64 copied = pp_stats_read(PP_socket_handed_copied);
+	struct file *sockets[2], *ends[2];
+	struct pp_slot *slot;
+
+	pp_test_socket_pair(test, sockets);
+	pp_test_pipe(test, 16, 0, ends);
+	pp_test_write(test, ends[1], 0, SZ_64K);
+	KUNIT_EXPECT_EQ(test, splice(test, ends[0], sockets[0], (struct privpipe_splice) {
+				.len = 5000 }), 5000);
+	slot = pp_ring_tail(ring_of(ends));
+	KUNIT_EXPECT_EQ(test, folio_ref_count(slot->folio), 1);
+	KUNIT_EXPECT_FALSE(test, slot->flags & PP_SLOT_SHARED);
+	KUNIT_EXPECT_EQ(test, pp_stats_read(PP_socket_handed_copied) - copied, 5000);
+	pp_test_expect_read(test, sockets[1], 0, 5000);
+	pp_test_expect_ring(test, ring_of(ends), 5000, SZ_64K - 5000);
+}
+
+/* A write goes to a page of its own if a socket has the beginning of the last one. */
+static void splice_test_shared_page_is_not_added_to(struct kunit *test)
+{
+	struct file *sockets[2], *ends[2];
+	struct pp_ring *ring;
+	struct folio *shared;
+
+	pp_test_socket_pair(test, sockets);
+	pp_test_pipe(test, 16, 0, ends);
+	ring = ring_of(ends);
+	pp_test_write(test, ends[1], 0, 100);
+	shared = pp_ring_tail(ring)->folio;
+	KUNIT_EXPECT_EQ(test, splice(test, ends[0], sockets[0], (struct privpipe_splice) {
+				.len = 60 }), 60);
+	pp_test_write(test, ends[1], 100, 100);
+	KUNIT_EXPECT_PTR_NE(test, pp_ring_tail(ring)->folio, shared);
+	KUNIT_EXPECT_FALSE(test, pp_ring_tail(ring)->flags & PP_SLOT_SHARED);
+	/* And takes no more room than on stock. */
+	KUNIT_EXPECT_EQ(test, ring->used, 1);
+	KUNIT_EXPECT_EQ(test, ring->held, 1);
+	pp_test_expect_ring(test, ring, 60, 140);
+	pp_test_expect_read(test, sockets[1], 0, 60);
+}
+
+/* Without memory for a page to add to, the write begins one later. */
+static void splice_test_shared_page_stays_without_memory(struct kunit *test)
 {
 	struct file *sockets[2], *ends[2];
 
@@ -337,10 +381,31 @@ static void splice_test_shared_page_is_added_to(struct kunit *test)
 	pp_test_write(test, ends[1], 0, 100);
 	KUNIT_EXPECT_EQ(test, splice(test, ends[0], sockets[0], (struct privpipe_splice) {
 				.len = 60 }), 60);
+	pp_test_fail_folio(test, 1);
 	pp_test_write(test, ends[1], 100, 100);
-	KUNIT_EXPECT_EQ(test, ring_of(ends)->used, 1);
+	KUNIT_EXPECT_EQ(test, ring_of(ends)->used, 2);
 	pp_test_expect_ring(test, ring_of(ends), 60, 140);
 	pp_test_expect_read(test, sockets[1], 0, 60);
+}
+
+/* Nor is a page that is on its way to a socket added to. */
+static void splice_test_drained_page_is_not_added_to(struct kunit *test)
+{
+	struct pp_drain drain;
+	struct file *ends[2];
+	struct pp_ring *ring;
+
+	pp_test_pipe(test, 16, 0, ends);
+	ring = ring_of(ends);
+	pp_test_write(test, ends[1], 0, 100);
+	KUNIT_ASSERT_EQ(test, pp_ring_drain_begin(ring, true, 100, &drain), 1);
+	pp_test_write(test, ends[1], 100, 100);
+	KUNIT_EXPECT_EQ(test, ring->used, 2);
+	/* What came since is. */
+	pp_test_write(test, ends[1], 200, 100);
+	KUNIT_EXPECT_EQ(test, ring->used, 2);
+	pp_ring_drain_end(ring, 60, PP_SLOT_SHARED);
+	pp_test_expect_ring(test, ring, 60, 240);
 }
 
 static void splice_test_offset_of_target_advances(struct kunit *test)
@@ -592,7 +657,10 @@ static struct kunit_case splice_test_cases[] = {
 	KUNIT_CASE(splice_test_drains_to_file),
 	KUNIT_CASE_PARAM(splice_test_drains_to_device, drain_gen_params),
 	KUNIT_CASE(splice_test_drains_to_socket_without_copy),
-	KUNIT_CASE(splice_test_shared_page_is_added_to),
+	KUNIT_CASE(splice_test_copies_little_to_socket),
+	KUNIT_CASE(splice_test_shared_page_is_not_added_to),
+	KUNIT_CASE(splice_test_shared_page_stays_without_memory),
+	KUNIT_CASE(splice_test_drained_page_is_not_added_to),
 	KUNIT_CASE(splice_test_offset_of_target_advances),
 	KUNIT_CASE_PARAM(splice_test_moves_between_private_pipes, move_gen_params),
 	KUNIT_CASE(splice_test_move_survives_lack_of_memory),

@@ -121,8 +121,7 @@ int pp_ring_fill_user(struct pp_ring *ring, struct iov_iter *from, size_t len,
 
 /*
  * Add the part of a write that is no whole page to the last page of the pipe,
- * by the rule of an ordinary pipe: all of it or nothing.  A socket may hold an
- * earlier part of that page, but nobody looks at what is behind it.
+ * by the rule of an ordinary pipe: all of it or nothing.
  */
 static int pp_ring_merge(struct pp_ring *ring, struct iov_iter *from, ssize_t *done)
 {
@@ -133,11 +132,11 @@ static int pp_ring_merge(struct pp_ring *ring, struct iov_iter *from, ssize_t *d
 	if (!n || pp_ring_empty(ring))
 		return 0;
 	slot = &ring->slots[(ring->head - 1) & (ring->capacity - 1)];
-	end = slot->offset + slot->len;
-	if (!(slot->flags & PP_SLOT_MERGE) ||
-	    !offset_in_page(end) || offset_in_page(end) + n > PAGE_SIZE)
+	end = offset_in_page(slot->offset + slot->len);
+	if (!end || end + n > PAGE_SIZE || !pp_ring_head_open(ring))
 		return 0;
-	got = copy_folio_from_iter(slot->folio, end, n, from);
+	got = copy_folio_from_iter(slot->folio, slot->offset + slot->len, n,
+				   from);
 	if (got < n) {
 		iov_iter_revert(from, got);
 		return -EFAULT;

@@ -148,6 +148,34 @@ void pp_stage_cut(struct pp_stage *stage, size_t len)
 }
 
 /**
+ * pp_stage_fit() - Cut a stage, and let it have no folio that is too large.
+ * @stage: the stage, with nothing in it yet
+ * @len: how many bytes it shall have room for; not 0, and not more than it has
+ *
+ * When memory is short the last folio stays as large as it was.
+ *
+ * Context: may sleep.
+ */
+void pp_stage_fit(struct pp_stage *stage, size_t len)
+{
+	struct pp_slot last;
+
+	pp_stage_cut(stage, len);
+	last = stage->slots[stage->nr - 1];
+	if (folio_nr_pages(last.folio) == pp_slot_pages(&last))
+		return;
+
+	stage->nr--;
+	pp_stage_alloc(stage, last.offset, last.len);
+	if (pp_stage_bytes(stage) == len) {
+		pp_folio_free(last.folio);
+		return;
+	}
+	pp_stage_cut(stage, len - last.len);
+	stage->slots[stage->nr++] = last;
+}
+
+/**
  * pp_copy_folio() - Copy bytes from folio to folio.
  * @to: the private folio to copy into
  * @to_offset: where, in bytes

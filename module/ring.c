@@ -489,6 +489,42 @@ void pp_ring_consume(struct pp_ring *ring, size_t len, unsigned int flags)
 }
 
 /**
+ * pp_ring_head_open() - Whether a write may add to the last page.
+ * @ring: the pipe, locked and not empty
+ *
+ * Nothing is added to a page that a socket refers to.  If it has the beginning of
+ * the last page, then the rest moves to a page of its own, so that a
+ * write finds as much room as in an ordinary pipe.
+ *
+ * Return: false if the write must begin a new page.
+ */
+bool pp_ring_head_open(struct pp_ring *ring)
+{
+	struct pp_slot *slot = &ring->slots[(ring->head - 1) & (ring->capacity - 1)];
+	size_t offset = offset_in_page(slot->offset);
+	struct folio *folio;
+
+	/* What is being sent may be referred to already. */
+	if (!(slot->flags & PP_SLOT_MERGE) ||
+	    ring->head - ring->tail <= ring->draining)
+		return false;
+	/* Of more than one page the last one was not sent yet. */
+	if (!(slot->flags & PP_SLOT_SHARED) || pp_slot_pages(slot) > 1)
+		return true;
+
+	folio = pp_folio_alloc(1);
+	if (!folio)
+		return false;
+	pp_copy_folio(folio, offset, slot->folio, slot->offset, slot->len);
+	WRITE_ONCE(ring->held, ring->held + 1 - folio_nr_pages(slot->folio));
+	pp_folio_free(slot->folio);
+	slot->folio = folio;
+	slot->offset = offset;
+	slot->flags &= ~PP_SLOT_SHARED;
+	return true;
+}
+
+/**
  * pp_ring_reserve() - Promise room to a caller who has to read a file first.
  * @ring: the pipe, not locked
  * @pages: how much is wanted; 0 only waits until there is room
@@ -723,7 +759,7 @@ void pp_ring_drain_end(struct pp_ring *ring, size_t len, unsigned int flags)
 	/* The last close meanwhile was hidden, also from those who ask for it alone. */
 	if (!ring->writers)
 		wake_up_interruptible_all(&ring->rd_wait);
-	/* Who was told of bytes and kept from reading them may do so now. */
+	/* Readers that were told of bytes and kept from them may read now. */
 	if (pp_ring_readable(ring))
 		kill_fasync(&ring->fasync_readers, SIGIO, POLL_IN);
 	wake.slept = true;

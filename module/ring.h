@@ -128,6 +128,8 @@ bool pp_ring_fits(const struct pp_ring *ring, const struct pp_slot *slot);
 struct pp_slot pp_ring_pop(struct pp_ring *ring);
 void pp_ring_consume(struct pp_ring *ring, size_t len, unsigned int flags);
 
+bool pp_ring_head_open(struct pp_ring *ring);
+
 int pp_ring_reserve(struct pp_ring *ring, unsigned int pages, bool nonblock);
 void pp_ring_publish(struct pp_ring *ring, struct pp_stage *stage,
 		     unsigned int *room);

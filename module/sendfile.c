@@ -34,6 +34,7 @@
  * @pos: where in it, in bytes; what was sent lies before it
  * @out: where to
  * @out_pos: where in it, in bytes
+ * @direct: pages of the page cache go to a socket as they are
  * @cut: the target took less than it was given
  */
 struct pp_sending {
@@ -41,8 +42,19 @@ struct pp_sending {
 	loff_t pos;
 	struct file *out;
 	loff_t out_pos;
+	bool direct;
 	bool cut;
 };
+
+static int pp_send_flags(struct pp_sending *s, const struct bio_vec *bvec,
+			 unsigned int nr, bool more)
+{
+	int flags = more ? MSG_MORE : 0;
+
+	if (s->direct || (sock_from_file(s->out) && pp_worth_handing(bvec, nr)))
+		flags |= MSG_SPLICE_PAGES;
+	return flags;
+}
 
 /* Send all of @len bytes, or as much as goes. */
 static ssize_t pp_send_all(struct pp_sending *s, struct bio_vec *bvec,
@@ -55,7 +67,8 @@ static ssize_t pp_send_all(struct pp_sending *s, struct bio_vec *bvec,
 			ret = -ERESTARTSYS;
 			break;
 		}
-		ret = pp_send_bvec(s->out, &s->out_pos, bvec, nr, len - done, more);
+		ret = pp_send_bvec(s->out, &s->out_pos, bvec, nr, len - done,
+				   pp_send_flags(s, bvec, nr, more));
 		if (ret <= 0)
 			break;
 		done += ret;
@@ -75,6 +88,22 @@ static ssize_t pp_send_all(struct pp_sending *s, struct bio_vec *bvec,
 	return done ?: ret;
 }
 
+/* Read the next piece of the file into folios that the caller frees. */
+static ssize_t pp_send_read(struct pp_sending *s, struct pp_stage *stage,
+			    loff_t *pos, size_t len)
+{
+	ssize_t ret;
+
+	stage->nr = 0;
+	*pos = s->pos;
+	ret = pp_stage_alloc(stage, 0, pp_read_hint(s->in, *pos, len));
+	if (ret)
+		return ret;
+	ret = pp_read_stage(s->in, pos, stage, 0);
+	pp_stage_cut(stage, max_t(ssize_t, ret, 0));
+	return ret;
+}
+
 /* Copy a piece into private folios and send them; 0 at the end of the file. */
 static ssize_t pp_send_copy(struct pp_sending *s, size_t len)
 {
@@ -83,17 +112,12 @@ static ssize_t pp_send_copy(struct pp_sending *s, size_t len)
 	size_t piece = min(len, folios * pp_folio_max_pages() * PAGE_SIZE);
 	struct bio_vec bvec[PP_STAGE_SLOTS];
 	struct pp_stage stage;
-	loff_t pos = s->pos;
 	ssize_t ret, got;
 	unsigned int i;
+	loff_t pos;
 
-	stage.nr = 0;
-	ret = pp_stage_alloc(&stage, 0, pp_read_hint(s->in, pos, piece));
-	if (ret)
-		return ret;
-	got = pp_read_stage(s->in, &pos, &stage, 0);
+	got = pp_send_read(s, &stage, &pos, piece);
 	ret = got;
-	pp_stage_cut(&stage, max_t(ssize_t, got, 0));
 	for (i = 0; i < stage.nr; i++)
 		bvec_set_folio(&bvec[i], stage.slots[i].folio, stage.slots[i].len,
 			       stage.slots[i].offset);
@@ -105,8 +129,7 @@ static ssize_t pp_send_copy(struct pp_sending *s, size_t len)
 		if (!s->cut)
 			s->pos = pos;
 	}
-	for (i = 0; i < stage.nr; i++)
-		pp_folio_free(stage.slots[i].folio);
+	pp_stage_cut(&stage, 0);
 	return ret;
 }
 
@@ -166,7 +189,7 @@ static ssize_t pp_send_direct(struct pp_sending *s, size_t len)
 }
 
 /* From a file to a file or socket. */
-static ssize_t pp_send_file(struct pp_sending *s, size_t len, bool direct)
+static ssize_t pp_send_file(struct pp_sending *s, size_t len)
 {
 	ssize_t ret = 0, done = 0;
 
@@ -178,7 +201,7 @@ static ssize_t pp_send_file(struct pp_sending *s, size_t len, bool direct)
 	    !s->out->f_op->splice_write || !s->out->f_op->write_iter)
 		return -EINVAL;
 
-	if (direct) {
+	if (s->direct) {
 		ret = pp_send_direct(s, len);
 		done = max_t(ssize_t, ret, 0);
 	} else {
@@ -197,18 +220,59 @@ static ssize_t pp_send_file(struct pp_sending *s, size_t len, bool direct)
 	return done ?: ret;
 }
 
-/* From a file to an ordinary pipe: one pass, as splice does it. */
-static ssize_t pp_send_stock(struct pp_sending *s, struct pipe_inode_info *pipe,
-			     size_t len)
+/* Put what was read into an ordinary pipe, which is locked. */
+static ssize_t pp_stock_add_read(struct pp_sending *s, struct pipe_inode_info *pipe,
+				 const struct pp_stage *stage, loff_t pos,
+				 ssize_t got, bool nonblock)
 {
 	ssize_t ret;
 
+	if (got <= 0)
+		return got;
+	ret = pp_stock_wait_room(pipe, nonblock);
+	if (ret)
+		return ret;
+	ret = pp_stock_push(pipe, stage);
+	/* How far that was is the file's to say, if all of it went in. */
+	s->pos = ret == got ? pos : s->pos + ret;
+	return ret;
+}
+
+/*
+ * From a file to an ordinary pipe: one pass, as splice does it.  A file is read
+ * with the pipe unlocked, since that may take long, and if the room is gone by
+ * then its bytes are still in the file.  What can be read only once is
+ * read with the room held, as sendfile(2) does.
+ */
+static ssize_t pp_send_stock(struct pp_sending *s, struct pipe_inode_info *pipe,
+			     size_t len)
+{
+	umode_t mode = file_inode(s->in)->i_mode;
+	bool unlocked = S_ISREG(mode) || S_ISBLK(mode);
+	bool nonblock = s->out->f_flags & O_NONBLOCK;
+	struct pp_stage stage;
+	ssize_t ret;
+	loff_t pos;
+
+	stage.nr = 0;
 	pipe_lock(pipe);
-	ret = pp_stock_wait_room(pipe, s->out->f_flags & O_NONBLOCK);
-	if (!ret && len)
-		ret = pp_spliceable(s->in) ?
-		      copy_splice_read(s->in, &s->pos, pipe, len, 0) : -EINVAL;
+	ret = pp_stock_wait_room(pipe, nonblock);
+	if (ret || !len)
+		goto out;
+	ret = -EINVAL;
+	if (!pp_spliceable(s->in))
+		goto out;
+	len = min_t(size_t, len, PAGE_SIZE * (pipe->max_usage -
+		    pipe_occupancy(pipe->head, pipe->tail)));
+	if (unlocked)
+		pipe_unlock(pipe);
+	ret = pp_send_read(s, &stage, &pos, len);
+	if (unlocked)
+		pipe_lock(pipe);
+	ret = pp_stock_add_read(s, pipe, &stage, pos, ret, nonblock);
+out:
 	pipe_unlock(pipe);
+	pp_stage_cut(&stage, 0);
 	if (ret > 0) {
 		pp_count(PP_sendfile_copied, ret);
 		pp_stock_wake_readers(pipe);
@@ -216,13 +280,13 @@ static ssize_t pp_send_stock(struct pp_sending *s, struct pipe_inode_info *pipe,
 	return ret;
 }
 
-static ssize_t pp_send(struct pp_sending *s, size_t len, bool direct)
+static ssize_t pp_send(struct pp_sending *s, size_t len)
 {
 	struct pipe_inode_info *pipe = pp_stock_pipe(s->out);
 	struct pp_ring *ring = pp_ring_of(s->out);
 	ssize_t ret;
 
-	if (direct && !sock_from_file(s->out))
+	if (s->direct && !sock_from_file(s->out))
 		return -EINVAL;
 	if (pipe)
 		return pp_send_stock(s, pipe, len);
@@ -231,12 +295,12 @@ static ssize_t pp_send(struct pp_sending *s, size_t len, bool direct)
 				    PRIVPIPE_POLICY_DEFAULT,
 				    s->out->f_flags & O_NONBLOCK);
 	ret = rw_verify_area(WRITE, s->out, &s->out_pos, len);
-	return ret < 0 ? ret : pp_send_file(s, len, direct);
+	return ret < 0 ? ret : pp_send_file(s, len);
 }
 
 /* The checks of sendfile(2), in its order; then the transfer. */
 static ssize_t pp_sendfile_files(struct pp_sending *s, struct fd in, struct fd out,
-				 bool has_off, u64 count, bool direct)
+				 bool has_off, u64 count)
 {
 	loff_t max;
 	ssize_t ret;
@@ -266,7 +330,7 @@ static ssize_t pp_sendfile_files(struct pp_sending *s, struct fd in, struct fd o
 		count = max - s->pos;
 	}
 	s->out_pos = s->out->f_pos;
-	return pp_send(s, count, direct);
+	return pp_send(s, count);
 }
 
 /**
@@ -278,7 +342,7 @@ static ssize_t pp_sendfile_files(struct pp_sending *s, struct fd in, struct fd o
  */
 long pp_sendfile(struct privpipe_sendfile *arg, bool nowait)
 {
-	struct pp_sending s = {};
+	struct pp_sending s = { .direct = arg->flags & PRIVPIPE_F_DIRECT };
 	ssize_t ret;
 
 	if (arg->flags & ~PRIVPIPE_F_DIRECT)
@@ -291,8 +355,7 @@ long pp_sendfile(struct privpipe_sendfile *arg, bool nowait)
 
 	CLASS(fd, in)(arg->fd_in);
 	CLASS(fd, out)(arg->fd_out);
-	ret = pp_sendfile_files(&s, in, out, arg->off, arg->count,
-				arg->flags & PRIVPIPE_F_DIRECT);
+	ret = pp_sendfile_files(&s, in, out, arg->off, arg->count);
 	if (ret > 0) {
 		fsnotify_access(s.in);
 		fsnotify_modify(s.out);

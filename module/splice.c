@@ -74,23 +74,34 @@ size_t pp_read_hint(struct file *in, loff_t pos, size_t len)
 	return min_t(u64, len, left > 0 ? left : SZ_64K);
 }
 
-/* TCP without a protocol on top of it, such as TLS in the kernel. */
-static bool pp_plain_tcp(struct socket *sock)
+/*
+ * Receive by the socket's own ->splice_read, as splice(2) does, since recvmsg() answers
+ * otherwise: it waits for SO_RCVLOWAT, passes over urgent data, and so on.  The pages
+ * stay in a pipe that only we see until they are copied: what a peer has sent
+ * may be in the page cache as well.
+ */
+static ssize_t pp_receive(struct file *in, loff_t *pos, struct pp_stage *stage,
+			  unsigned int flags)
 {
-	return sk_is_tcp(sock->sk) && !inet_csk_has_ulp(sock->sk);
-}
+	size_t skip = 0, len = pp_stage_bytes(stage);
+	struct pipe_inode_info *scratch;
+	unsigned int i, buf;
+	ssize_t ret;
 
-static ssize_t pp_read_socket(struct socket *sock, struct iov_iter *to,
-			      unsigned int flags)
-{
-	struct msghdr msg = { .msg_iter = *to };
-	bool nonblock = sock->file->f_flags & O_NONBLOCK;
-
-	/* The flag counts for sockets with a ->splice_read, but not for TCP. */
-	if (flags & SPLICE_F_NONBLOCK && !pp_plain_tcp(sock) &&
-	    READ_ONCE(sock->ops)->splice_read)
-		nonblock = true;
-	return sock_recvmsg(sock, &msg, nonblock ? MSG_DONTWAIT : 0);
+	/* Fragments may be smaller than pages. */
+	scratch = pp_scratch_alloc(4 * DIV_ROUND_UP(len, PAGE_SIZE));
+	if (!scratch)
+		return -ENOMEM;
+	ret = in->f_op->splice_read(in, pos, scratch, len, flags);
+	if (ret > 0) {
+		/* These bytes can't be had again, so @stage was made before. */
+		pp_stage_fit(stage, ret);
+		buf = scratch->tail;
+		for (i = 0; i < stage->nr; i++)
+			pp_scratch_copy(scratch, &buf, &skip, &stage->slots[i]);
+	}
+	pp_scratch_free(scratch);
+	return ret;
 }
 
 /**
@@ -118,6 +129,9 @@ ssize_t pp_read_stage(struct file *in, loff_t *pos, struct pp_stage *stage,
 
 	KUNIT_STATIC_STUB_REDIRECT(pp_read_stage, in, pos, stage, flags);
 
+	if (sock && READ_ONCE(sock->ops)->splice_read)
+		return pp_receive(in, pos, stage, flags);
+
 	for (i = 0; i < stage->nr; i++) {
 		struct pp_slot *slot = &stage->slots[i];
 
@@ -125,8 +139,6 @@ ssize_t pp_read_stage(struct file *in, loff_t *pos, struct pp_stage *stage,
 		len += slot->len;
 	}
 	iov_iter_bvec(&to, ITER_DEST, bvec, stage->nr, len);
-	if (sock)
-		return pp_read_socket(sock, &to, flags);
 
 	/* vfs_iter_read() would notify of an access at the end of a file, too. */
 	init_sync_kiocb(&kiocb, in);
@@ -225,6 +237,44 @@ ssize_t pp_fill_file(struct pp_ring *ring, struct file *in, loff_t *pos,
  * Files and sockets as targets
  */
 
+/* TCP without a protocol on top of it, such as TLS in the kernel. */
+static bool pp_plain_tcp(struct socket *sock)
+{
+	return sk_is_tcp(sock->sk) && !inet_csk_has_ulp(sock->sk);
+}
+
+/**
+ * struct pp_handover - pages on their way to a TCP socket
+ * @msg: the message, by which pp_fill_skb() finds the rest
+ * @sk: the socket
+ * @no_memory: TCP may have no more memory for now
+ */
+struct pp_handover {
+	struct msghdr msg;
+	struct sock *sk;
+	bool no_memory;
+};
+
+/*
+ * TCP takes a packet that begins with pages put in as they are for one whose pages count
+ * against RLIMIT_MEMLOCK, and charges no memory for it.  Ours count nowhere else, so
+ * take the mark away while the packet is empty: then the pages are charged
+ * now and uncharged when the packet goes, like those of MSG_SPLICE_PAGES.
+ * Returns how many bytes may be put in.
+ */
+static size_t pp_charge_skb(struct pp_handover *h, struct sk_buff *skb, size_t len)
+{
+	if (!skb_zcopy_pure(skb))
+		return len;	/* TCP has seen to it */
+	if (!sk_wmem_schedule(h->sk, len))
+		len = clamp_t(ssize_t, h->sk->sk_forward_alloc, 0, len);
+	if (len)
+		skb_shinfo(skb)->flags &= ~SKBFL_PURE_ZEROCOPY;
+	else
+		h->no_memory = true;
+	return len;
+}
+
 /*
  * Put pages into a TCP packet as they are, so that what lies together in a folio
  * becomes one fragment.  MSG_SPLICE_PAGES would make one for each page, and every
@@ -232,6 +282,11 @@ ssize_t pp_fill_file(struct pp_ring *ring, struct file *in, loff_t *pos,
  */
 static int pp_fill_skb(struct sk_buff *skb, struct iov_iter *from, size_t len)
 {
+	struct pp_handover *h = container_of(from, struct pp_handover, msg.msg_iter);
+
+	len = pp_charge_skb(h, skb, len);
+	if (!len)
+		return -EFAULT;	/* of all errors the one that undoes the packet */
 	while (len) {
 		const struct bio_vec *bv = from->bvec;
 		size_t offset = bv->bv_offset + from->iov_offset;
@@ -255,51 +310,84 @@ static int pp_fill_skb(struct sk_buff *skb, struct iov_iter *from, size_t len)
 }
 
 /**
- * pp_send_bvec() - Write private pages to a file or hand them to a socket.
- * @out: where to; its operations were checked
- * @pos: where in it, in bytes, advanced; not used for a socket
- * @bvec: the bytes
+ * pp_worth_handing() - Whether a socket should refer to private pages.
+ * @bvec: the bytes, each element in a folio of its own
  * @nr: length of @bvec
- * @len: how many bytes
- * @more: tell a socket that more is about to come
  *
- * A socket refers to the pages until its peer has the bytes.
+ * A reference keeps a whole folio, and a socket is charged for the bytes only.
  *
- * Return: bytes, or an error.
+ * Return: false when the folios are more than twice as large as the pages of
+ * the bytes: these are better copied.
  */
-ssize_t pp_send_bvec(struct file *out, loff_t *pos, struct bio_vec *bvec,
-		     unsigned int nr, size_t len, bool more)
+bool pp_worth_handing(const struct bio_vec *bvec, unsigned int nr)
 {
-	struct socket *sock = sock_from_file(out);
+	size_t kept = 0, needed = 0;
+
+	for (; nr; nr--, bvec++) {
+		kept += folio_nr_pages(page_folio(bvec->bv_page));
+		needed += DIV_ROUND_UP(offset_in_page(bvec->bv_offset) + bvec->bv_len,
+				       PAGE_SIZE);
+	}
+	return kept <= 2 * needed;
+}
+
+/* Hand pages to TCP; @h has the message. */
+static ssize_t pp_send_tcp(struct socket *sock, struct pp_handover *h)
+{
 	static const struct ubuf_info_ops no_ops;
 	struct ubuf_info uarg = {
 		.ops = &no_ops,
 		.refcnt = REFCOUNT_INIT(1),
 		.flags = SKBFL_SHARED_FRAG,
 	};
-	struct msghdr msg = {};
+	int flags = h->msg.msg_flags;
+	ssize_t ret;
 
-	iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, bvec, nr, len);
+	/*
+	 * Without SKBFL_ZEROCOPY_ENABLE nobody is told when the pages
+	 * are free, and nobody looks at this after the call: each
+	 * fragment has a reference, as with MSG_SPLICE_PAGES.
+	 */
+	h->sk = sock->sk;
+	h->msg.msg_flags = (flags & ~MSG_SPLICE_PAGES) | MSG_ZEROCOPY;
+	h->msg.msg_ubuf = &uarg;
+	h->msg.sg_from_iter = pp_fill_skb;
+	ret = sock_sendmsg(sock, &h->msg);
+	if (ret > 0 || !h->no_memory)
+		return ret;
+	/* This way TCP waits for memory, or says EAGAIN. */
+	h->msg.msg_flags = flags;
+	h->msg.msg_ubuf = NULL;
+	return sock_sendmsg(sock, &h->msg);
+}
+
+/**
+ * pp_send_bvec() - Write pages to a file or socket.
+ * @out: where to; its operations were checked
+ * @pos: where in it, in bytes, advanced; not used for a socket
+ * @bvec: the bytes
+ * @nr: length of @bvec
+ * @len: how many bytes
+ * @flags: for a socket: MSG_MORE when more is about to come; MSG_SPLICE_PAGES
+ *	to refer to the pages until its peer has the bytes, instead of copying them
+ *
+ * Return: bytes, or an error.
+ */
+ssize_t pp_send_bvec(struct file *out, loff_t *pos, struct bio_vec *bvec,
+		     unsigned int nr, size_t len, int flags)
+{
+	struct socket *sock = sock_from_file(out);
+	struct pp_handover h = { .msg.msg_flags = flags };
+
+	iov_iter_bvec(&h.msg.msg_iter, ITER_SOURCE, bvec, nr, len);
 	if (!sock)
-		return vfs_iter_write(out, &msg.msg_iter, pos, 0);
+		return vfs_iter_write(out, &h.msg.msg_iter, pos, 0);
 
-	if (more)
-		msg.msg_flags |= MSG_MORE;
 	if (out->f_flags & O_NONBLOCK)
-		msg.msg_flags |= MSG_DONTWAIT;
-	if (pp_plain_tcp(sock)) {
-		/*
-		 * Without SKBFL_ZEROCOPY_ENABLE nobody is told when the pages
-		 * are free, and nobody looks at this after the call: each
-		 * fragment has a reference, as with MSG_SPLICE_PAGES.
-		 */
-		msg.msg_flags |= MSG_ZEROCOPY;
-		msg.msg_ubuf = &uarg;
-		msg.sg_from_iter = pp_fill_skb;
-	} else {
-		msg.msg_flags |= MSG_SPLICE_PAGES;
-	}
-	return sock_sendmsg(sock, &msg);
+		h.msg.msg_flags |= MSG_DONTWAIT;
+	if (flags & MSG_SPLICE_PAGES && pp_plain_tcp(sock))
+		return pp_send_tcp(sock, &h);
+	return sock_sendmsg(sock, &h.msg);
 }
 
 /* Splice from a private pipe to a file or socket. */
@@ -312,6 +400,7 @@ static ssize_t pp_drain_file(struct pp_ring *ring, struct file *out, loff_t *pos
 	while (len) {
 		struct pp_drain drain __uninitialized;
 		size_t chunk = len;
+		int how = 0;
 
 		if (signal_pending(current)) {
 			ret = -ERESTARTSYS;
@@ -323,17 +412,21 @@ static ssize_t pp_drain_file(struct pp_ring *ring, struct file *out, loff_t *pos
 		ret = pp_ring_drain_begin(ring, nonblock || done, chunk, &drain);
 		if (ret <= 0)
 			break;
-		ret = pp_send_bvec(out, pos, drain.bvec, drain.nr, drain.bytes,
-				   flags & SPLICE_F_MORE ||
-				   (drain.more && len > drain.bytes));
+		if (flags & SPLICE_F_MORE || (drain.more && len > drain.bytes))
+			how |= MSG_MORE;
+		if (sock && pp_worth_handing(drain.bvec, drain.nr))
+			how |= MSG_SPLICE_PAGES;
+		ret = pp_send_bvec(out, pos, drain.bvec, drain.nr, drain.bytes, how);
 		pp_ring_drain_end(ring, max_t(ssize_t, ret, 0),
-				  sock ? PP_SLOT_SHARED : 0);
+				  how & MSG_SPLICE_PAGES ? PP_SLOT_SHARED : 0);
 		if (ret <= 0)
 			break;
+		pp_count(!sock ? PP_file_out :
+			 how & MSG_SPLICE_PAGES ? PP_socket_handed :
+						  PP_socket_handed_copied, ret);
 		done += ret;
 		len -= ret;
 	}
-	pp_count(sock ? PP_socket_handed : PP_file_out, done);
 	return done ?: ret;
 }
 
@@ -429,6 +522,34 @@ static void pp_stock_add(struct pipe_inode_info *pipe, struct pp_slot slot)
 		slot.offset += buf.len;
 		slot.len -= buf.len;
 	}
+}
+
+/**
+ * pp_stock_push() - Put the beginning of a stage into an ordinary pipe.
+ * @pipe: the pipe, locked, with a reader
+ * @stage: the stage, which keeps its folios; what there is room for goes in
+ *
+ * Return: bytes.
+ */
+size_t pp_stock_push(struct pipe_inode_info *pipe, const struct pp_stage *stage)
+{
+	size_t done = 0;
+	unsigned int i;
+
+	for (i = 0; i < stage->nr; i++) {
+		size_t room = pipe->max_usage -
+			      pipe_occupancy(pipe->head, pipe->tail);
+		struct pp_slot part = stage->slots[i];
+
+		if (!room)
+			break;
+		part.len = min_t(size_t, part.len,
+				 room * PAGE_SIZE - offset_in_page(part.offset));
+		folio_get(part.folio);
+		pp_stock_add(pipe, part);
+		done += part.len;
+	}
+	return done;
 }
 
 /* Fill an ordinary pipe that has room and a reader; both are locked. */

@@ -18,6 +18,7 @@ ssize_t pp_splice_write(struct pipe_inode_info *pipe, struct file *out,
 
 struct pipe_inode_info *pp_stock_pipe(struct file *file);
 int pp_stock_wait_room(struct pipe_inode_info *pipe, bool nonblock);
+size_t pp_stock_push(struct pipe_inode_info *pipe, const struct pp_stage *stage);
 void pp_stock_wake_readers(struct pipe_inode_info *pipe);
 
 bool pp_page_cached(struct file *file);
@@ -29,7 +30,8 @@ ssize_t pp_fill_file(struct pp_ring *ring, struct file *in, loff_t *pos,
 		     size_t len, unsigned int flags, unsigned int policy,
 		     bool nonblock);
 ssize_t pp_send_bvec(struct file *out, loff_t *pos, struct bio_vec *bvec,
-		     unsigned int nr, size_t len, bool more);
+		     unsigned int nr, size_t len, int flags);
+bool pp_worth_handing(const struct bio_vec *bvec, unsigned int nr);
 
 ssize_t pp_copy_slot(struct pp_ring *out, const struct pp_slot *slot, size_t len,
 		     unsigned int flags);

@@ -19,6 +19,7 @@
 	X(file_out)		/* pipe -> file or device */		\
 	X(socket_copied)	/* socket -> pipe */			\
 	X(socket_handed)	/* pipe or sendfile -> socket, private pages */ \
+	X(socket_handed_copied)	/* too few bytes of a folio to refer to it */ \
 	X(socket_shared)	/* sendfile -> socket, page-cache pages */ \
 	X(stock_taken)		/* ordinary pipe -> private pipe */	\
 	X(stock_taken_pages)						\

@@ -120,6 +120,34 @@ void pp_scratch_drop(struct pipe_inode_info *scratch)
 }
 
 /**
+ * pp_scratch_copy() - Fill a slot from a scratch pipe.
+ * @scratch: the pipe, which has at least as many bytes
+ * @i: index of the buffer to begin with, advanced
+ * @skip: how many bytes of that buffer were copied before, advanced
+ * @slot: the slot, whose length says how much to copy
+ */
+void pp_scratch_copy(struct pipe_inode_info *scratch, unsigned int *i, size_t *skip,
+		     const struct pp_slot *slot)
+{
+	size_t n, at;
+
+	for (at = 0; at < slot->len; at += n) {
+		struct pipe_buffer *buf = &scratch->bufs[*i & (scratch->ring_size - 1)];
+		struct folio *folio = page_folio(buf->page);
+
+		n = min_t(size_t, slot->len - at, buf->len - *skip);
+		pp_copy_folio(slot->folio, slot->offset + at, folio,
+			      folio_page_idx(folio, buf->page) * PAGE_SIZE +
+			      buf->offset + *skip, n);
+		*skip += n;
+		if (*skip == buf->len) {
+			(*i)++;
+			*skip = 0;
+		}
+	}
+}
+
+/**
  * pp_scratch_free() - Be done with a scratch pipe.
  * @scratch: the pipe, or NULL
  */
@@ -340,22 +368,8 @@ static int pp_copy_buffers(struct pp_taking *t, unsigned int from,
 		offset = 0;
 		for (; s < t->stage->nr; s++) {
 			struct pp_slot *slot = &t->stage->slots[s];
-			size_t n, at = 0;
 
-			for (; at < slot->len; at += n) {
-				struct pipe_buffer *buf = pp_scratch_buf(t, from);
-				struct folio *folio = page_folio(buf->page);
-
-				n = min_t(size_t, slot->len - at, buf->len - skip);
-				pp_copy_folio(slot->folio, slot->offset + at, folio,
-					      folio_page_idx(folio, buf->page) *
-					      PAGE_SIZE + buf->offset + skip, n);
-				skip += n;
-				if (skip == buf->len) {
-					from++;
-					skip = 0;
-				}
-			}
+			pp_scratch_copy(t->scratch, &from, &skip, slot);
 			len -= slot->len;
 			*done += slot->len;
 			pp_count(PP_file_copied, slot->len);

@@ -9,6 +9,8 @@
 
 struct pipe_inode_info *pp_scratch_alloc(unsigned int pages);
 void pp_scratch_drop(struct pipe_inode_info *scratch);
+void pp_scratch_copy(struct pipe_inode_info *scratch, unsigned int *i, size_t *skip,
+		     const struct pp_slot *slot);
 void pp_scratch_free(struct pipe_inode_info *scratch);
 
 unsigned int pp_policy_resolve(unsigned int policy, unsigned int flags);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Loading and removing privpipe_harden.ko: what it refuses, and what it leaves behind. */
 #include "harden/control.hh"
-#include "harden/fuse.hh"
+#include "support/fuse.hh"
 #include "support/async.hh"
 #include "support/child.hh"
 #include "support/files.hh"
@@ -18,7 +18,6 @@
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
-#include <mutex>
 #include <set>
 #include <stdexcept>
 #include <thread>
@@ -396,7 +395,9 @@ TEST(Unit, FailsBesideAModuleThatOnlyAudits)
 TEST(Unit, FailsWhileATaskHasNotChangedOver)
 {
 	FuseFile mounted("bytes");
-	std::unique_lock held(mounted.answering());
+
+	mounted.hold();
+
 	Fd file(open(mounted.path().c_str(), O_RDONLY | O_CLOEXEC), "open a FUSE file");
 	Pipe pipe = make_stock_pipe();
 	Async call([&] {
@@ -411,7 +412,7 @@ TEST(Unit, FailsWhileATaskHasNotChangedOver)
 
 	EXPECT_NE(said.status, 0);
 	EXPECT_NE(said.words.find("holder["), std::string::npos) << said.words;
-	held.unlock();
+	mounted.release();
 	EXPECT_EQ(call.get(), moved(5));
 	EXPECT_EQ(get(pipe.in(), 5), "bytes");
 	EXPECT_EQ(run(unit_says("ExecStart")).status, 0);

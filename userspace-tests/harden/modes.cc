@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What privpipe_harden.ko counts and tells in either mode. */
 #include "harden/control.hh"
-#include "harden/fuse.hh"
 #include "support/cgroup.hh"
 #include "support/child.hh"
 #include "support/files.hh"
+#include "support/fuse.hh"
 #include "support/kinds.hh"
 #include "support/pipe.hh"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Replies of a FUSE daemon that are spliced and turn out shorter than their headers say. */
 #include "harden/control.hh"
-#include "harden/fuse.hh"
+#include "support/fuse.hh"
 
 #include <gtest/gtest.h>
 

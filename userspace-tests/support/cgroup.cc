@@ -57,6 +57,18 @@ size_t Cgroup::current() const
 	return bytes;
 }
 
+size_t Cgroup::stat(const std::string &name) const
+{
+	std::ifstream file(path_ + "/memory.stat");
+	std::string word;
+	size_t bytes = 0;
+
+	while (file >> word >> bytes)
+		if (word == name)
+			return bytes;
+	throw_errno("no " + name + " in memory.stat", ENOENT);
+}
+
 void Cgroup::limit(size_t bytes) const
 {
 	write("memory.max", std::to_string(bytes));

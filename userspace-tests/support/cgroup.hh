@@ -17,6 +17,8 @@ public:
 	void enter() const;
 	/** Bytes charged to it. */
 	size_t current() const;
+	/** The same by what they are for: a line of memory.stat, such as "sock". */
+	size_t stat(const std::string &name) const;
 	/** Sets its limit, without swap, in bytes. */
 	void limit(size_t bytes) const;
 	/** How often @name of memory.events has happened in it. */

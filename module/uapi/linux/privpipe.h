@@ -141,8 +141,9 @@ struct privpipe_create {
  *
  * A source is read once, for as much as the pipe has room for, and what it
  * returns enters the pipe; read errors show here and never at the pipe's
- * reader.  Between two private pipes whole folios change hands.  To a socket
- * they are handed over without a copy.  While a source or a target makes the
+ * reader.  A socket answers as to splice(2).  Between two private pipes whole
+ * folios change hands.  To a socket they are handed over without a copy, unless
+ * that would keep more than twice the memory that the bytes need.  While a source or a target makes the
  * call wait, the pipe is not locked: its readers, or its writers as far as there
  * is room that the call did not claim, go on, and who has to wait can be
  * interrupted.
@@ -252,7 +253,9 @@ struct privpipe_tee {
  * @count: how many bytes at the most
  *
  * Like sendfile(2): one copy through private memory, or none with
- * PRIVPIPE_F_DIRECT.  No pipe is involved, unless @fd_out is one.
+ * PRIVPIPE_F_DIRECT.  No pipe is involved, unless @fd_out is one.  An ordinary
+ * pipe is not locked while a file is read: what finds no room in it
+ * afterwards is not sent, and @off does not pass it.
  *
  * Return: bytes sent.  Errors: EBADF (as for PRIVPIPE_SPLICE), EINVAL (flags;
  * negative offset or count; @fd_in can't seek; @fd_out opened with O_APPEND and

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "harden/fuse.hh"
+#include "support/fuse.hh"
 
 #include "support/bytes.hh"
 
@@ -54,6 +54,7 @@ FuseFile::FuseFile(std::string content)
 
 FuseFile::~FuseFile()
 {
+	release();
 	take_writes();
 	unlink(path_.c_str());
 }
@@ -67,9 +68,14 @@ std::vector<Pipe> FuseFile::take_writes()
 	return std::move(writes_);
 }
 
+void FuseFile::release()
+{
+	held_ = false;
+	held_.notify_all();
+}
+
 void FuseFile::answer_read(const fuse_in_header &request, const fuse_read_in &in)
 {
-	const std::scoped_lock answering(answering_);
 	Pipe pipe = make_stock_pipe();
 	const auto rest = std::string_view(content_).substr(std::min(in.offset, content_.size()));
 	fuse_out_header header = {static_cast<__u32>(sizeof(header) + in.size), 0, request.unique};
@@ -126,6 +132,9 @@ void FuseFile::serve()
 			break;
 		}
 		case FUSE_READ:
+			reading_ = true;
+			reading_.notify_all();
+			held_.wait(true);
 			answer_read(request, take<fuse_read_in>(pipe.in()));
 			break;
 		case FUSE_WRITE: {

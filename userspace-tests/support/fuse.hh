@@ -11,7 +11,7 @@
 
 #include <linux/fuse.h>
 
-#include <mutex>
+#include <atomic>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -27,8 +27,11 @@ public:
 
 	/** Where it is mounted. */
 	const std::string &path() const { return path_; }
-	/** While this is locked, reads wait for their answers, whatever signals come. */
-	std::mutex &answering() { return answering_; }
+	/** Lets reads wait for their answers until release(), whatever signals come. */
+	void hold() { held_ = true; }
+	void release();
+	/** Waits until a read came that waits now. */
+	void wait_for_read() const { reading_.wait(false); }
 	/** Ends it; the pipes that the data of the writes is in, one for each. */
 	std::vector<Pipe> take_writes();
 
@@ -37,8 +40,8 @@ private:
 	void answer_read(const fuse_in_header &request, const fuse_read_in &in);
 
 	std::string path_, content_;
-	std::mutex answering_;
 	Fd device_;
 	std::vector<Pipe> writes_;
+	std::atomic<bool> held_ = false, reading_ = false;
 	std::thread daemon_;
 };
