@@ -2,6 +2,8 @@
 /* A memory cgroup of its own, for a child of the test. */
 #pragma once
 
+#include "support/fd.hh"
+
 #include <cstddef>
 #include <string>
 
@@ -17,11 +19,12 @@ public:
 	void enter() const;
 	/** Bytes charged to it. */
 	size_t current() const;
-	/** Sets its limit, without swap, in bytes. */
+	/** Sets its limit, without swap, in bytes; charges nothing to the caller. */
 	void limit(size_t bytes) const;
 
 private:
 	void write(const std::string &file, const std::string &text) const;
 
 	std::string path_;
+	Fd limit_;
 };
