@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Audit: look on, by function tracing, while the stock functions go on working.
+ * Audit: trace the stock functions, which go on working, and count their calls.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -70,7 +70,7 @@ static void pph_look(unsigned long ip, unsigned long parent_ip,
 }
 
 /**
- * pph_audit_stop() - Look away.
+ * pph_audit_stop() - Stop tracing.
  */
 void pph_audit_stop(void)
 {
@@ -84,7 +84,7 @@ void pph_audit_stop(void)
 }
 
 /**
- * pph_audit_start() - Start to look on.
+ * pph_audit_start() - Trace the functions that put pages into pipes.
  *
  * Return: 0 or an error, in which case nothing is left behind.
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What sockets and the FUSE device put into pipes, by copies.
+ * From sockets and the FUSE device into pipes, by copies.
  */
 #include <linux/mm.h>
 #include <linux/skbuff.h>
@@ -13,6 +13,21 @@
  * Sockets
  */
 
+/*
+ * In a stock kernel splicing from a socket does not fail for want of memory, and callers
+ * don't expect it: a Unix socket would return -EFAULT.  So the first page of a call must
+ * not fail; without a second one the call is short.
+ */
+static struct page *pph_socket_page(struct pph_supply *supply, size_t left,
+				    bool first)
+{
+	struct page *page = pph_page_get(supply, left);
+
+	if (!page && first && gfpflags_allow_blocking(supply->gfp))
+		page = alloc_page(supply->gfp | __GFP_ACCOUNT | __GFP_NOFAIL);
+	return page;
+}
+
 /**
  * pph_skb_splice_bits() - In place of skb_splice_bits().
  * @skb: what was received
@@ -22,8 +37,8 @@
  * @len: bytes at the most
  * @flags: SPLICE_F_*, not used
  *
- * What TCP, Unix, KCM and TLS sockets call in their ->splice_read; other sockets
- * have none and are read.
+ * TCP, Unix, KCM and TLS sockets call it in their ->splice_read; other sockets have
+ * no such function, and splicing reads from them.
  *
  * Return: bytes, or an error when there are none.
  */
@@ -37,6 +52,9 @@ int pph_skb_splice_bits(struct sk_buff *skb, struct sock *sk,
 
 	if (!pipe->readers)
 		return pph_no_readers();
+	/* Memory of a device can't be read; what stands before it can. */
+	if (!skb_frags_readable(skb))
+		len = min(len, skb_headlen(skb) - min(offset, skb_headlen(skb)));
 	while (len) {
 		unsigned int n = min_t(unsigned int, len, PAGE_SIZE);
 		size_t room = (size_t)pph_room(pipe) * PAGE_SIZE;
@@ -45,7 +63,7 @@ int pph_skb_splice_bits(struct sk_buff *skb, struct sock *sk,
 		ret = -EAGAIN;
 		if (!room)
 			break;
-		page = pph_page_get(&supply, min(len, room));
+		page = pph_socket_page(&supply, min(len, room), !done);
 		ret = -ENOMEM;
 		if (!page)
 			break;
@@ -93,13 +111,18 @@ static int pph_copy_buffer(struct pipe_inode_info *pipe,
 		.ops = &nosteal_pipe_buf_ops,
 		.flags = buf->flags & PIPE_BUF_FLAG_PACKET,
 	};
+	unsigned int order = get_order(offset + buf->len);
 	int ret;
 
 	ret = pipe_buf_confirm(pipe, buf);
 	if (ret)
 		return ret;
-	copy.page = alloc_pages(GFP_KERNEL_ACCOUNT | __GFP_COMP,
-				get_order(offset + buf->len));
+	/*
+	 * The FUSE device has made sure that there is room, and can't take back a
+	 * request of which a part is in the pipe.  Its buffers are of one page at most.
+	 */
+	copy.page = alloc_pages(GFP_KERNEL_ACCOUNT | __GFP_COMP |
+				(order ? 0 : __GFP_NOFAIL), order);
 	if (!copy.page)
 		return -ENOMEM;
 	memcpy(page_address(copy.page) + offset,
@@ -115,9 +138,9 @@ static int pph_copy_buffer(struct pipe_inode_info *pipe,
  * @pipe: the pipe, locked
  * @buf: what to add; released, whatever happens
  *
- * How the FUSE device hands requests to its daemon: most of their pages are new
- * ones, but a write's belong to the cache of the file.  privpipe.ko adds pages of
- * private pipes in this way.
+ * The FUSE device hands requests to its daemon with it: most of their pages are new
+ * ones, but those of a write belong to the cache of the file.  privpipe.ko adds pages
+ * of private pipes with it.
  *
  * Return: bytes, or an error.
  */

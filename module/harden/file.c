@@ -65,7 +65,7 @@ static ssize_t pph_read_batch(struct file *in, loff_t *ppos,
 	return ret;
 }
 
-/* Bytes stay where they are within a page: the room they need is as ever. */
+/* Bytes keep their offset within a page, so they need as much room as in a stock kernel. */
 static ssize_t pph_copy_file(struct file *in, loff_t *ppos,
 			     struct pipe_inode_info *pipe, size_t len,
 			     ssize_t (*read)(struct kiocb *, struct iov_iter *))
@@ -81,8 +81,12 @@ static ssize_t pph_copy_file(struct file *in, loff_t *ppos,
 		size_t start = offset_in_page(*ppos);
 		size_t batch;
 
-		if (left <= 0)
+		if (left <= 0) {
+			/* Reading would do it; finding nothing is an access, too. */
+			if (!done)
+				file_accessed(in);
 			break;
+		}
 		batch = min3((size_t)left, len,
 			     PIPE_DEF_BUFFERS * PAGE_SIZE - start);
 		ret = pph_read_batch(in, ppos, pipe, batch, read);
@@ -90,12 +94,11 @@ static ssize_t pph_copy_file(struct file *in, loff_t *ppos,
 			break;
 		done += ret;
 		len -= ret;
-		/* The next page of the pipe begins at one of the file. */
+		/* A page of the pipe must begin where a page of the file does. */
 		if (offset_in_page(*ppos))
 			break;
 		cond_resched();
 	}
-	file_accessed(in);
 	return done ?: ret;
 }
 
@@ -107,9 +110,9 @@ static ssize_t pph_copy_file(struct file *in, loff_t *ppos,
  * @len: bytes at the most
  * @flags: SPLICE_F_*, not used here
  *
- * What ->splice_read is, or calls in the end, for all files with a page cache
- * but those in shmem.  Some file systems hold a lock of the inode around it
- * that their ->read_iter takes too, so it reads the page cache and not the file.
+ * The ->splice_read of all files with a page cache but those in shmem is this function
+ * or calls it.  Some file systems hold a lock of the inode around it
+ * that their ->read_iter takes, too, so it reads the page cache and not the file.
  *
  * Return: bytes, 0 at the end of the file, or an error when there are none.
  */

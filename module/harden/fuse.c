@@ -4,10 +4,10 @@
  *
  * To answer a READ, libfuse puts a header into a pipe by vmsplice, then splices from
  * a file, and then splices both to /dev/fuse.  When the file turns out to be shorter
- * than what was asked for, it corrects the header in its memory, and the pipe has a
- * copy that is wrong.  The kernel would refuse the reply, libfuse has no other, and
- * the reader would wait.  So look at what comes, just before fuse_dev_splice_write()
- * does, and let the header say what is spliced.
+ * than the request, libfuse corrects the header in its own memory, and the copy in the
+ * pipe stays wrong.  The kernel would refuse the reply, libfuse would send no other, and
+ * the reader would wait.  So look at the pipe just before fuse_dev_splice_write()
+ * does, and reduce a length in the header that is larger than the reply.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -19,6 +19,17 @@
 
 #include "harden.h"
 
+/* Whether a pipe, which is locked, has @len bytes; or the device refuses them anyway. */
+static bool pph_pipe_has(const struct pipe_inode_info *pipe, size_t len)
+{
+	unsigned int i;
+	size_t sum = 0;
+
+	for (i = pipe->tail; i != pipe->head && sum < len; i++)
+		sum += pipe->bufs[i & (pipe->ring_size - 1)].len;
+	return sum >= len;
+}
+
 /* A pipe, which is locked, is about to give @len bytes to a FUSE device. */
 static void pph_mend_header(const struct pipe_inode_info *pipe, size_t len)
 {
@@ -27,10 +38,11 @@ static void pph_mend_header(const struct pipe_inode_info *pipe, size_t len)
 	__u32 *says;
 
 	BUILD_BUG_ON(offsetof(struct fuse_out_header, len));
-	/* Memory that was copied here, and that no other pipe has. */
+	/* Write only to memory that was copied here, and that no other pipe has. */
 	if (pipe_empty(pipe->head, pipe->tail) ||
 	    buf->len < sizeof(struct fuse_out_header) ||
-	    buf->ops != &nosteal_pipe_buf_ops || !pph_page_is_private(buf->page))
+	    buf->ops != &nosteal_pipe_buf_ops ||
+	    !pph_page_is_private(buf->page) || !pph_pipe_has(pipe, len))
 		return;
 	says = page_address(buf->page) + buf->offset;
 	if (get_unaligned(says) > len)
@@ -43,7 +55,7 @@ static void pph_before_reply(unsigned long ip, unsigned long parent_ip,
 	struct pipe_inode_info *pipe = (void *)ftrace_regs_get_argument(fregs, 0);
 	size_t len = ftrace_regs_get_argument(fregs, 3);
 
-	/* Not the place to sleep; libfuse has a pipe for each thread. */
+	/* This must not sleep; the mutex is free, since libfuse has a pipe for each thread. */
 	if (mutex_trylock(&pipe->mutex)) {
 		pph_mend_header(pipe, len);
 		mutex_unlock(&pipe->mutex);
@@ -56,32 +68,23 @@ static struct ftrace_ops pph_fuse_ops = {
 };
 
 /**
- * pph_fuse_start() - Look after replies.
- * @obj: what has FUSE in it: the kernel, or a module that was just loaded
+ * pph_fuse_start() - Correct replies from now on.
+ * @obj: the object that has FUSE: the kernel, or a module that was just loaded
  *
- * Return: 0; without it most file systems do as well.
+ * Return: 0; most file systems need no correction, so a failure is only logged.
  */
 int pph_fuse_start(struct klp_object *obj)
 {
-	static const struct pph_point reply = { .name = "fuse_dev_splice_write" };
-	int ret = pph_set_filter(&pph_fuse_ops, &reply);
-
-	if (!ret)
-		ret = register_ftrace_function(&pph_fuse_ops);
-	if (ret)
-		pr_warn("short replies that are spliced to /dev/fuse will be refused: error %d\n",
-			ret);
+	if (pph_hook(&pph_fuse_ops, "fuse_dev_splice_write"))
+		pr_warn("short replies that are spliced to /dev/fuse will be refused\n");
 	return 0;
 }
 
 /**
- * pph_fuse_stop() - No longer.
- * @obj: what has FUSE in it
+ * pph_fuse_stop() - Undo pph_fuse_start().
+ * @obj: the object that has FUSE
  */
 void pph_fuse_stop(struct klp_object *obj)
 {
-	if (pph_fuse_ops.flags & FTRACE_OPS_FL_ENABLED)
-		unregister_ftrace_function(&pph_fuse_ops);
-	/* Not ftrace_free_filter(), which is for an ftrace_ops that is not used again. */
-	ftrace_set_filter(&pph_fuse_ops, NULL, 0, 1);
+	pph_unhook(&pph_fuse_ops);
 }

@@ -74,6 +74,10 @@ bool pph_page_is_private(struct page *page);
 int pph_fuse_start(struct klp_object *obj);
 void pph_fuse_stop(struct klp_object *obj);
 
+/* nfsd.c */
+int pph_nfsd_start(struct klp_object *obj);
+void pph_nfsd_stop(struct klp_object *obj);
+
 /* audit.c */
 int pph_audit_start(void);
 void pph_audit_stop(void);
@@ -82,6 +86,8 @@ void pph_audit_stop(void);
 long pph_x64_sys_vmsplice(const struct pt_regs *regs);
 long pph_ia32_sys_vmsplice(const struct pt_regs *regs);
 int pph_set_filter(struct ftrace_ops *ops, const struct pph_point *point);
+int pph_hook(struct ftrace_ops *ops, const char *name);
+void pph_unhook(struct ftrace_ops *ops);
 
 /* stats.c */
 struct pph_stats {

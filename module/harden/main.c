@@ -50,7 +50,7 @@ long pph_ia32_sys_vmsplice(const struct pt_regs *regs)
 			    (u32)regs->dx, (u32)regs->si);
 }
 
-/* Of the same shape, or it would not do as a replacement. */
+/* A replacement must have the type of the function that it replaces. */
 static_assert(__same_type(pph_filemap_splice_read, filemap_splice_read));
 static_assert(__same_type(pph_shmem_splice_read, filemap_splice_read));
 static_assert(__same_type(pph_skb_splice_bits, skb_splice_bits));
@@ -71,8 +71,8 @@ const struct pph_point pph_points[PPH_NR_POINTS] = {
 };
 
 /*
- * Who keeps the kernel from changing over: a task changes when it is seen outside
- * of the functions concerned, or returns to user space.
+ * Name the tasks that delay the transition: a task changes over when it is seen outside
+ * of the functions concerned, or when it returns to user space.
  */
 #define PPH_PATIENCE (10 * HZ)
 
@@ -100,6 +100,10 @@ static void pph_report_holders(struct work_struct *work)
 
 static int pph_pre_patch(struct klp_object *obj)
 {
+	int ret = IS_BUILTIN(CONFIG_NFSD) ? pph_nfsd_start(obj) : 0;
+
+	if (ret)
+		return ret;
 	schedule_delayed_work(&pph_watch, PPH_PATIENCE);
 	return IS_BUILTIN(CONFIG_FUSE_FS) ? pph_fuse_start(obj) : 0;
 }
@@ -120,6 +124,8 @@ static void pph_post_unpatch(struct klp_object *obj)
 	cancel_delayed_work_sync(&pph_watch);
 	if (IS_BUILTIN(CONFIG_FUSE_FS))
 		pph_fuse_stop(obj);
+	if (IS_BUILTIN(CONFIG_NFSD))
+		pph_nfsd_stop(obj);
 	pr_info("pipes share pages again; the module can be removed\n");
 }
 
@@ -142,6 +148,14 @@ static struct klp_object pph_objects[] = {
 		.callbacks = {
 			.pre_patch = pph_fuse_start,
 			.post_unpatch = pph_fuse_stop,
+		},
+	},
+	{
+		.name = "nfsd",		/* the same */
+		.funcs = pph_no_funcs,
+		.callbacks = {
+			.pre_patch = pph_nfsd_start,
+			.post_unpatch = pph_nfsd_stop,
 		},
 	},
 	{ }
@@ -172,6 +186,40 @@ int pph_set_filter(struct ftrace_ops *ops, const struct pph_point *point)
 	if (ret)
 		pr_err("%s is not there or can't be traced: error %d\n",
 		       point->name, ret);
+	return ret;
+}
+
+/**
+ * pph_unhook() - Undo pph_hook().
+ * @ops: may be used again
+ */
+void pph_unhook(struct ftrace_ops *ops)
+{
+	if (ops->flags & FTRACE_OPS_FL_ENABLED)
+		unregister_ftrace_function(ops);
+	/* Not ftrace_free_filter(), which is for an ftrace_ops that is not used again. */
+	ftrace_set_filter(ops, NULL, 0, 1);
+}
+
+/**
+ * pph_hook() - Have a function traced from now on.
+ * @ops: not registered
+ * @name: of the function
+ *
+ * Return: 0, or an error, which has been logged.
+ */
+int pph_hook(struct ftrace_ops *ops, const char *name)
+{
+	const struct pph_point point = { .name = name };
+	int ret = pph_set_filter(ops, &point);
+
+	if (ret)
+		return ret;
+	ret = register_ftrace_function(ops);
+	if (ret) {
+		pr_err("%s can't be watched: error %d\n", name, ret);
+		pph_unhook(ops);
+	}
 	return ret;
 }
 

@@ -21,7 +21,7 @@ static inline unsigned int pph_room(const struct pipe_inode_info *pipe)
 static inline void pph_push(struct pipe_inode_info *pipe, struct page *page,
 			    unsigned int offset, unsigned int len)
 {
-	/* What a page that is used again had is nobody's business. */
+	/* A recycled page may hold another task's data: zero what the copy does not fill. */
 	zero_user_segments(page, 0, offset, offset + len, PAGE_SIZE);
 	*pipe_head_buf(pipe) = (struct pipe_buffer) {
 		.page = page,
@@ -32,7 +32,7 @@ static inline void pph_push(struct pipe_inode_info *pipe, struct page *page,
 	pipe->head++;
 }
 
-/* What becomes of those who fill a pipe that nobody reads. */
+/* Send SIGPIPE and return -EPIPE. */
 static inline int pph_no_readers(void)
 {
 	send_sig(SIGPIPE, current, 0);

@@ -11,7 +11,7 @@
 #include "harden.h"
 #include "pipe.h"
 
-/* The pipe that splice(2) sees behind a file; not one for notifications. */
+/* The pipe behind a file, as splice(2) sees it; NULL for one for notifications. */
 static struct pipe_inode_info *pph_pipe_of(struct file *file)
 {
 	struct inode *inode = file_inode(file);
@@ -23,7 +23,7 @@ static struct pipe_inode_info *pph_pipe_of(struct file *file)
 	return inode->i_pipe;
 }
 
-/* A pipe that is spliced can keep its mutex for long: no promise of NOWAIT. */
+/* Splicing can hold the pipe's mutex for long, so the file loses FMODE_NOWAIT. */
 static void pph_clear_nowait(struct file *file)
 {
 	fmode_t mode = READ_ONCE(file->f_mode);
@@ -59,8 +59,8 @@ static int pph_wait_room(struct pipe_inode_info *pipe, unsigned int flags)
 }
 
 /*
- * What does not fill a page may be a header that fuse.c has to mend, and that it does
- * only where nobody else refers to the page, not even the pool.
+ * Less than a page may be a header that fuse.c must correct, which it does only in a
+ * page that has no other reference, not even the pool's.
  */
 static struct page *pph_memory_page(struct pph_supply *supply, size_t left)
 {
@@ -129,7 +129,10 @@ static int pph_actor(struct pipe_inode_info *pipe, struct pipe_buffer *buf,
 	return n == sd->len ? n : -EFAULT;
 }
 
-/* The way out has copied ever since; it is here because the way in is. */
+/*
+ * Copying out is unchanged; it is here only because the whole system call is
+ * replaced.
+ */
 static ssize_t pph_pipe_to_memory(struct file *file, struct iov_iter *to,
 				  unsigned int flags)
 {
@@ -153,7 +156,7 @@ static ssize_t pph_pipe_to_memory(struct file *file, struct iov_iter *to,
 }
 
 /**
- * pph_vmsplice() - What both entries of vmsplice(2) do.
+ * pph_vmsplice() - vmsplice(2), for both of its entries.
  * @fd: an end of a pipe
  * @uiov: the memory, as iovecs of the caller's kind
  * @nr_segs: how many of them

@@ -2,6 +2,7 @@
 /* Replies of a FUSE daemon that are spliced and turn out shorter than their headers say. */
 #include "harden/control.hh"
 #include "support/fuse.hh"
+#include "support/pipe.hh"
 
 #include <gtest/gtest.h>
 
@@ -30,4 +31,19 @@ TEST(Replies, ThatTurnOutShorterArriveBeforeMeanwhileAndAfter)
 	expect_short_reads();
 	EXPECT_EQ(soften(), moved(0));
 	expect_short_reads();
+}
+
+/* More is spliced than the pipe has, so the device takes nothing. */
+TEST(Replies, ThatAreRefusedStayAsTheyAre)
+{
+	const fuse_out_header header = {.len = 1000};
+	const std::string bytes(reinterpret_cast<const char *>(&header), sizeof(header));
+	Fd device(open("/dev/fuse", O_RDWR | O_CLOEXEC), "open /dev/fuse");
+	Pipe pipe = make_stock_pipe();
+
+	ASSERT_EQ(harden(), moved(0));
+	EXPECT_EQ(do_vmsplice(pipe.out(), bytes), moved(bytes.size()));
+	EXPECT_FALSE(do_splice(pipe.in(), device.get(), bytes.size() + 1).ok());
+	EXPECT_EQ(get(pipe.in(), bytes.size()), bytes);
+	EXPECT_EQ(soften(), moved(0));
 }

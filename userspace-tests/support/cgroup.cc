@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "support/cgroup.hh"
 
-#include "support/fd.hh"
-
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -35,6 +33,9 @@ std::string root()
 Cgroup::Cgroup() : path_(root() + "/privpipe-test")
 {
 	checked(mkdir(path_.c_str(), 0755), "mkdir " + path_);
+	limit_ = Fd(open((path_ + "/memory.max").c_str(), O_WRONLY | O_CLOEXEC), "open its limit");
+	/* Only there where there is swap. */
+	std::ofstream(path_ + "/memory.swap.max") << 0;
 }
 
 Cgroup::~Cgroup()
@@ -71,9 +72,9 @@ size_t Cgroup::stat(const std::string &name) const
 
 void Cgroup::limit(size_t bytes) const
 {
-	write("memory.max", std::to_string(bytes));
-	/* Only there where there is swap. */
-	std::ofstream(path_ + "/memory.swap.max") << 0;
+	const std::string text = std::to_string(bytes);
+
+	checked(pwrite(limit_.get(), text.data(), text.size(), 0), "set a limit");
 }
 
 size_t Cgroup::event(const std::string &name) const

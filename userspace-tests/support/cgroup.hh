@@ -2,6 +2,8 @@
 /* A memory cgroup of its own, for a child of the test. */
 #pragma once
 
+#include "support/fd.hh"
+
 #include <cstddef>
 #include <string>
 
@@ -19,7 +21,7 @@ public:
 	size_t current() const;
 	/** The same by what they are for: a line of memory.stat, such as "sock". */
 	size_t stat(const std::string &name) const;
-	/** Sets its limit, without swap, in bytes. */
+	/** Sets its limit, without swap, in bytes; charges nothing to the caller. */
 	void limit(size_t bytes) const;
 	/** How often @name of memory.events has happened in it. */
 	size_t event(const std::string &name) const;
@@ -28,4 +30,5 @@ private:
 	void write(const std::string &file, const std::string &text) const;
 
 	std::string path_;
+	Fd limit_;
 };

@@ -47,30 +47,84 @@ void add_target(Request &r, const char *type, size_t start, size_t bytes, const 
 	r.header.target_count++;
 }
 
-} // namespace
+Fd open_control()
+{
+	return Fd(open("/dev/mapper/control", O_RDWR | O_CLOEXEC), "open /dev/mapper/control");
+}
 
-FaultyDisk::FaultyDisk(size_t good, size_t bad)
-	: control_(open("/dev/mapper/control", O_RDWR | O_CLOEXEC), "open /dev/mapper/control")
+/* Makes the device that @table, which was filled by add_target(), describes; its node in /dev. */
+std::string make_device(int control, Request &table)
 {
 	Request create = request();
-	Request table = request();
 	Request resume = request();
 
-	checked(ioctl(control_.get(), DM_DEV_CREATE, &create), "DM_DEV_CREATE");
-	add_target(table, "linear", 0, good, required_env(block_device) + " 0");
-	add_target(table, "error", good, bad, "");
-	checked(ioctl(control_.get(), DM_TABLE_LOAD, &table), "DM_TABLE_LOAD");
-	checked(ioctl(control_.get(), DM_DEV_SUSPEND, &resume), "DM_DEV_SUSPEND");
+	checked(ioctl(control, DM_DEV_CREATE, &create), "DM_DEV_CREATE");
+	checked(ioctl(control, DM_TABLE_LOAD, &table), "DM_TABLE_LOAD");
+	checked(ioctl(control, DM_DEV_SUSPEND, &resume), "DM_DEV_SUSPEND");
+	return "/dev/dm-" + std::to_string(minor(create.header.dev));
+}
 
-	std::string node = "/dev/dm-" + std::to_string(minor(create.header.dev));
+void remove_device(int control)
+{
+	Request remove = request();
+
+	ioctl(control, DM_DEV_REMOVE, &remove);
+}
+
+std::string start_of_test_disk()
+{
+	return required_env(block_device) + " 0";
+}
+
+} // namespace
+
+FaultyDisk::FaultyDisk(size_t good, size_t bad) : control_(open_control())
+{
+	Request table = request();
+
+	add_target(table, "linear", 0, good, start_of_test_disk());
+	add_target(table, "error", good, bad, "");
+
+	const std::string node = make_device(control_.get(), table);
 
 	fd_ = Fd(open(node.c_str(), O_RDONLY | O_CLOEXEC), "open " + node);
 }
 
 FaultyDisk::~FaultyDisk()
 {
-	Request remove = request();
-
 	fd_.reset();
-	ioctl(control_.get(), DM_DEV_REMOVE, &remove);
+	remove_device(control_.get());
+}
+
+HeldDisk::HeldDisk() : control_(open_control())
+{
+	Request table = request();
+	Fd disk(open(required_env(block_device).c_str(), O_RDONLY | O_CLOEXEC),
+		"open the test disk");
+
+	add_target(table, "linear", 0, size_t(checked(lseek(disk.get(), 0, SEEK_END), "its size")),
+		   start_of_test_disk());
+	path_ = make_device(control_.get(), table);
+}
+
+HeldDisk::~HeldDisk()
+{
+	let_go();
+	remove_device(control_.get());
+}
+
+void HeldDisk::hold()
+{
+	Request suspend = request();
+
+	/* The file system on it goes on in memory. */
+	suspend.header.flags = DM_SUSPEND_FLAG | DM_SKIP_LOCKFS_FLAG | DM_NOFLUSH_FLAG;
+	checked(ioctl(control_.get(), DM_DEV_SUSPEND, &suspend), "suspend a disk");
+}
+
+void HeldDisk::let_go()
+{
+	Request resume = request();
+
+	ioctl(control_.get(), DM_DEV_SUSPEND, &resume);
 }

@@ -40,8 +40,18 @@ void reply_with(int device, const fuse_in_header &request, const T &body)
 
 } // namespace
 
-FuseFile::FuseFile(std::string content)
-	: path_("/tmp/fuse-" + std::to_string(getpid())), content_(std::move(content)),
+ssize_t FuseFile::receive_by_splice(int device, int pipe)
+{
+	return splice(device, nullptr, pipe, nullptr, largest_request, 0);
+}
+
+std::string FuseFile::path_of(pid_t daemon)
+{
+	return "/tmp/fuse-" + std::to_string(daemon);
+}
+
+FuseFile::FuseFile(std::string content, Receive receive)
+	: path_(path_of(getpid())), content_(std::move(content)), receive_(std::move(receive)),
 	  device_(open("/dev/fuse", O_RDWR | O_CLOEXEC), "open /dev/fuse")
 {
 	Fd place(open(path_.c_str(), O_CREAT | O_WRONLY, 0600), "make " + path_);
@@ -95,7 +105,7 @@ void FuseFile::serve()
 		Pipe pipe = make_stock_pipe();
 
 		/* ENODEV: it is no longer mounted. */
-		if (splice(device_.get(), nullptr, pipe.out(), nullptr, largest_request, 0) < 0)
+		if (receive_(device_.get(), pipe.out()) < 0)
 			return;
 
 		const auto request = take<fuse_in_header>(pipe.in());

@@ -12,6 +12,7 @@
 #include <linux/fuse.h>
 
 #include <atomic>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -19,12 +20,19 @@
 
 class FuseFile {
 public:
-	/** @content is what reads get. */
-	explicit FuseFile(std::string content = "");
+	/** Moves a request from the device to a pipe; returns what splice(2) does. */
+	using Receive = std::function<ssize_t(int device, int pipe)>;
+
+	/** @content is what reads get; @receive gets the requests, by just a splice unless given.
+	 */
+	explicit FuseFile(std::string content = "", Receive receive = receive_by_splice);
 	~FuseFile();
 	FuseFile(const FuseFile &) = delete;
 	FuseFile &operator=(const FuseFile &) = delete;
 
+	static ssize_t receive_by_splice(int device, int pipe);
+	/** Where the process @daemon mounts it. */
+	static std::string path_of(pid_t daemon);
 	/** Where it is mounted. */
 	const std::string &path() const { return path_; }
 	/** Lets reads wait for their answers until release(), whatever signals come. */
@@ -40,6 +48,7 @@ private:
 	void answer_read(const fuse_in_header &request, const fuse_read_in &in);
 
 	std::string path_, content_;
+	Receive receive_;
 	Fd device_;
 	std::vector<Pipe> writes_;
 	std::atomic<bool> held_ = false, reading_ = false;
