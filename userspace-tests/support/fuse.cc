@@ -87,7 +87,8 @@ void FuseFile::release()
 void FuseFile::answer_read(const fuse_in_header &request, const fuse_read_in &in)
 {
 	Pipe pipe = make_stock_pipe();
-	const auto rest = std::string_view(content_).substr(std::min(in.offset, content_.size()));
+	const auto rest =
+		std::string_view(content_).substr(std::min<uint64_t>(in.offset, content_.size()));
 	fuse_out_header header = {static_cast<__u32>(sizeof(header) + in.size), 0, request.unique};
 	const iovec iov = {&header, sizeof(header)};
 
