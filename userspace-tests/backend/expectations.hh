@@ -14,7 +14,7 @@ enum class Content {
 };
 
 struct Expectations {
-	/* The deliberate differences, D1 to D8 in docs/design.md. */
+	/* The deliberate differences, D1 to D8 in README.md. */
 	Content file_written;          /* D1: write, store through a mapping, truncate, punch */
 	Content memory_written;        /* D2 */
 	Content teed_page_written;     /* D4 */
