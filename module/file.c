@@ -18,7 +18,7 @@
  * @packets: stop behind a packet, and drop what of it there is no room for
  *
  * The bytes are consumed page by page: a page that can't be copied as far as
- * the caller wants it stays as it was, as in an ordinary pipe.
+ * the caller wants it stays as it was, as in a stock pipe.
  *
  * Return: bytes, or -EFAULT when there are none.
  */
@@ -121,7 +121,7 @@ int pp_ring_fill_user(struct pp_ring *ring, struct iov_iter *from, size_t len,
 
 /*
  * Add the part of a write that is no whole page to the last page of the pipe,
- * by the rule of an ordinary pipe: all of it or nothing.
+ * by the rule of a stock pipe: all of it or nothing.
  */
 static int pp_ring_merge(struct pp_ring *ring, struct iov_iter *from, ssize_t *done)
 {

@@ -47,7 +47,7 @@ struct pp_stage {
  * pp_slot_pages() - How many pages a slot counts for.
  * @slot: the slot
  *
- * As in an ordinary pipe, a page counts until its last byte was read.
+ * As in a stock pipe, a page counts until its last byte was read.
  *
  * Return: pages that the bytes of @slot touch.
  */

@@ -4,7 +4,7 @@
  *
  * The rules of fs/pipe.c are kept wherever a program could tell: a page counts
  * until its last byte was read, a wakeup goes to one waiter that passes it on,
- * and the limits per user are counted together with those of ordinary pipes.
+ * and the limits per user are counted together with those of stock pipes.
  */
 #include <kunit/static_stub.h>
 #include <kunit/visibility.h>
@@ -50,7 +50,7 @@ static bool pp_over_hard(unsigned long pages)
 	return pp_over(pages, READ_ONCE(pp_user_pages_hard));
 }
 
-/* Returns how many pages @user has then, ordinary pipes included. */
+/* Returns how many pages @user has then, stock pipes included. */
 static unsigned long pp_user_add(struct user_struct *user, long pages)
 {
 	return atomic_long_add_return(pages, &user->pipe_bufs);
@@ -494,7 +494,7 @@ void pp_ring_consume(struct pp_ring *ring, size_t len, unsigned int flags)
  *
  * Nothing is added to a page that a socket refers to.  If it has the beginning of
  * the last page, then the rest moves to a page of its own, so that a
- * write finds as much room as in an ordinary pipe.
+ * write finds as much room as in a stock pipe.
  *
  * Return: false if the write must begin a new page.
  */

@@ -19,7 +19,7 @@
  * @lock: protects everything here.  Held over
  *	copies from and to user space, never while another file is read or
  *	written: see @reserved and @draining.  Nests inside the mutex of an
- *	ordinary pipe; two rings are locked in the order of their addresses.
+ *	stock pipe; two rings are locked in the order of their addresses.
  * @rd_wait: where consumers wait for bytes
  * @wr_wait: where producers wait for room
  * @head: slots ever filled

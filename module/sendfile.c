@@ -220,7 +220,7 @@ static ssize_t pp_send_file(struct pp_sending *s, size_t len)
 	return done ?: ret;
 }
 
-/* Put what was read into an ordinary pipe, which is locked. */
+/* Put what was read into a stock pipe, which is locked. */
 static ssize_t pp_stock_add_read(struct pp_sending *s, struct pipe_inode_info *pipe,
 				 const struct pp_stage *stage, loff_t pos,
 				 ssize_t got, bool nonblock)
@@ -239,7 +239,7 @@ static ssize_t pp_stock_add_read(struct pp_sending *s, struct pipe_inode_info *p
 }
 
 /*
- * From a file to an ordinary pipe: one pass, as splice does it.  A file is read
+ * From a file to a stock pipe: one pass, as splice does it.  A file is read
  * with the pipe unlocked, since that may take long, and if the room is gone by
  * then its bytes are still in the file.  What can be read only once is
  * read with the room held, as sendfile(2) does.

@@ -406,7 +406,7 @@ static ssize_t pp_drain_file(struct pp_ring *ring, struct file *out, loff_t *pos
 			ret = -ERESTARTSYS;
 			break;
 		}
-		/* A message is as long as the ordinary splice would make it. */
+		/* A message is as long as the stock splice would make it. */
 		if (sock && sock->type != SOCK_STREAM)
 			chunk = min_t(size_t, len, PP_DRAIN_SLOTS * PAGE_SIZE);
 		ret = pp_ring_drain_begin(ring, nonblock || done, chunk, &drain);
@@ -431,11 +431,11 @@ static ssize_t pp_drain_file(struct pp_ring *ring, struct file *out, loff_t *pos
 }
 
 /*
- * Ordinary pipes
+ * Stock pipes
  */
 
 /**
- * pp_stock_pipe() - The ordinary pipe or FIFO that a file is.
+ * pp_stock_pipe() - The stock pipe or FIFO that a file is.
  * @file: any file
  *
  * Return: the pipe, alive as long as @file is, or NULL.  A notification pipe
@@ -463,7 +463,7 @@ static bool pp_stock_writable(struct pipe_inode_info *pipe)
 }
 
 /**
- * pp_stock_wait_room() - Wait for a free slot in an ordinary pipe.
+ * pp_stock_wait_room() - Wait for a free slot in a stock pipe.
  * @pipe: the pipe, locked; the lock is dropped while waiting
  * @nonblock: don't wait
  *
@@ -489,7 +489,7 @@ int pp_stock_wait_room(struct pipe_inode_info *pipe, bool nonblock)
 }
 
 /**
- * pp_stock_wake_readers() - Tell that an ordinary pipe was filled.
+ * pp_stock_wake_readers() - Tell that a stock pipe was filled.
  * @pipe: the pipe, not locked
  */
 void pp_stock_wake_readers(struct pipe_inode_info *pipe)
@@ -498,7 +498,7 @@ void pp_stock_wake_readers(struct pipe_inode_info *pipe)
 	kill_fasync(&pipe->fasync_readers, SIGIO, POLL_IN);
 }
 
-/* Put the pages of a slot, which has left its ring, into an ordinary pipe. */
+/* Put the pages of a slot, which has left its ring, into a stock pipe. */
 static void pp_stock_add(struct pipe_inode_info *pipe, struct pp_slot slot)
 {
 	bool first = true;
@@ -525,7 +525,7 @@ static void pp_stock_add(struct pipe_inode_info *pipe, struct pp_slot slot)
 }
 
 /**
- * pp_stock_push() - Put the beginning of a stage into an ordinary pipe.
+ * pp_stock_push() - Put the beginning of a stage into a stock pipe.
  * @pipe: the pipe, locked, with a reader
  * @stage: the stage, which keeps its folios; what there is room for goes in
  *
@@ -552,7 +552,7 @@ size_t pp_stock_push(struct pipe_inode_info *pipe, const struct pp_stage *stage)
 	return done;
 }
 
-/* Fill an ordinary pipe that has room and a reader; both are locked. */
+/* Fill a stock pipe that has room and a reader; both are locked. */
 static ssize_t pp_stock_fill(struct pipe_inode_info *pipe, struct pp_ring *ring,
 			     size_t len)
 {
@@ -594,10 +594,10 @@ static ssize_t pp_stock_fill(struct pipe_inode_info *pipe, struct pp_ring *ring,
 }
 
 /**
- * pp_splice_read() - ->splice_read of a private pipe: into an ordinary one.
+ * pp_splice_read() - ->splice_read of a private pipe: into a stock one.
  * @in: an end of the private pipe
  * @pos: not used
- * @pipe: the ordinary pipe, locked; the lock is dropped while waiting, so that
+ * @pipe: the stock pipe, locked; the lock is dropped while waiting, so that
  *	nobody is locked out of @pipe by a private pipe that stays empty
  * @len: how many bytes at the most
  * @flags: SPLICE_F_*
@@ -635,7 +635,7 @@ ssize_t pp_splice_read(struct file *in, loff_t *pos, struct pipe_inode_info *pip
 	return ret;
 }
 
-/* Move one buffer of an ordinary pipe, which is locked. */
+/* Move one buffer of a stock pipe, which is locked. */
 static int pp_stock_actor(struct pipe_inode_info *pipe, struct pipe_buffer *buf,
 			  struct splice_desc *sd)
 {
@@ -645,7 +645,7 @@ static int pp_stock_actor(struct pipe_inode_info *pipe, struct pipe_buffer *buf,
 	unsigned int room = 1;
 	int ret;
 
-	/* A write that failed leaves an empty buffer in an ordinary pipe. */
+	/* A write that failed leaves an empty buffer in a stock pipe. */
 	if (!sd->len)
 		return 0;
 	ret = pp_ring_reserve(ring, room, true);
@@ -680,8 +680,8 @@ static int pp_stock_actor(struct pipe_inode_info *pipe, struct pipe_buffer *buf,
 }
 
 /**
- * pp_splice_write() - ->splice_write of a private pipe: from an ordinary one.
- * @pipe: the ordinary pipe, not locked
+ * pp_splice_write() - ->splice_write of a private pipe: from a stock one.
+ * @pipe: the stock pipe, not locked
  * @out: an end of the private pipe
  * @pos: not used
  * @len: how many bytes at the most

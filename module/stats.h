@@ -21,10 +21,10 @@
 	X(socket_handed)	/* pipe or sendfile -> socket, private pages */ \
 	X(socket_handed_copied)	/* too few bytes of a folio to refer to it */ \
 	X(socket_shared)	/* sendfile -> socket, page-cache pages */ \
-	X(stock_taken)		/* ordinary pipe -> private pipe */	\
+	X(stock_taken)		/* stock pipe -> private pipe */	\
 	X(stock_taken_pages)						\
 	X(stock_copied)							\
-	X(stock_handed)		/* private pipe -> ordinary pipe */	\
+	X(stock_handed)		/* private pipe -> stock pipe */	\
 	X(stock_handed_copied)						\
 	X(moved)		/* private pipe -> private pipe */	\
 	X(moved_copied)							\

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Taking pages out of the page cache and out of ordinary pipes.
+ * Taking pages out of the page cache and out of stock pipes.
  *
  * remove_mapping() is not exported, but the buffers that a file's ->splice_read
  * puts into a pipe lead to it by ->try_steal.  So a file is spliced into a
@@ -483,7 +483,7 @@ ssize_t pp_take_file(struct pp_ring *ring, struct file *in, loff_t *pos,
 }
 
 /**
- * pp_take_stock() - Take a page out of an ordinary pipe.
+ * pp_take_stock() - Take a page out of a stock pipe.
  * @pipe: the pipe, locked
  * @buf: its buffer at the tail, confirmed, which @pipe still has to release
  * @flags: SPLICE_F_* of the call

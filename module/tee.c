@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * tee: copy from one private pipe into another.  Sharing the pages, as the
- * ordinary tee does, would leave neither pipe with pages of its own.
+ * stock tee does, would leave neither pipe with pages of its own.
  */
 #include <linux/file.h>
 #include <linux/fsnotify.h>

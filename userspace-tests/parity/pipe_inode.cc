@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * All that can be asked of a pipe's inode besides reading and writing: each is asked of an ordinary
+ * All that can be asked of a pipe's inode besides reading and writing: each is asked of a stock
  * pipe and of one of the backend under test, and the answers are the same, for root and for others.
  */
 #include "support/child.hh"
@@ -336,7 +336,7 @@ std::string differences(const Request &request)
 		if (stock == tested)
 			continue;
 		all += std::string(read_end ? "read" : "write") +
-		       " end: " + std::to_string(tested.value) + ", an ordinary pipe's " +
+		       " end: " + std::to_string(tested.value) + ", a stock pipe's " +
 		       std::to_string(stock.value) + "; ";
 	}
 	return all;
@@ -357,12 +357,12 @@ INSTANTIATE_TEST_SUITE_P(Requests, PipeInode, testing::ValuesIn(requests),
 
 } // namespace
 
-TEST_P(PipeInode, AnswersAsAnOrdinaryOne)
+TEST_P(PipeInode, AnswersAsAStockOne)
 {
 	EXPECT_EQ(in_child(expect_no_difference), "");
 }
 
-TEST_P(PipeInode, AnswersTheUnprivilegedAsAnOrdinaryOne)
+TEST_P(PipeInode, AnswersTheUnprivilegedAsAStockOne)
 {
 	EXPECT_EQ(in_child([] {
 			  become_unprivileged();
@@ -371,7 +371,7 @@ TEST_P(PipeInode, AnswersTheUnprivilegedAsAnOrdinaryOne)
 		  "");
 }
 
-TEST(PipeFilesystem, SaysWhatThatOfOrdinaryPipesDoes)
+TEST(PipeFilesystem, SaysWhatThatOfStockPipesDoes)
 {
 	Pipe pipe = make_pipe();
 	Pipe stock = make_stock_pipe();

@@ -245,7 +245,7 @@ static const Stuck stuck_calls[] = {
 
 class UnansweredFault : public testing::TestWithParam<Stuck> {};
 
-/* The call holds the pipe meanwhile, as it does an ordinary one. */
+/* The call holds the pipe meanwhile, as it does a stock one. */
 TEST_P(UnansweredFault, EndsWithItsProcessAndThePipeGoesOn)
 {
 	Pipe pipe = make_pipe();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Every way to ask for every event in every state of a pipe: what is said at once, who is woken by
- * a change of state, and who is not. The tables hold for an ordinary pipe on the kernel that runs.
+ * a change of state, and who is not. The tables hold for a stock pipe on the kernel that runs.
  */
 #include "support/async.hh"
 #include "support/kinds.hh"
@@ -463,7 +463,7 @@ INSTANTIATE_TEST_SUITE_P(Changes, WakeTable,
 
 /*
  * The last writer closes while the bytes are on their way to a socket that takes no more for now.
- * An ordinary pipe keeps the close waiting, a private one those who ask: in the end all are told.
+ * A stock pipe keeps the close waiting, a private one those who ask: in the end all are told.
  */
 class PollDuringDrain : public testing::TestWithParam<std::tuple<uint32_t, Way>> {};
 

@@ -19,7 +19,7 @@
  * Open /dev/privpipe and make a pipe with PRIVPIPE_CREATE.  Its two ends take
  * read(2), write(2), poll(2), fcntl(2), FIONREAD and close(2) as the ends of a
  * pipe(2) do, are accepted by splice(2) and sendfile(2) as a file would be
- * (one side of splice(2) must then be an ordinary pipe), and answer the ioctls
+ * (one side of splice(2) must then be a stock pipe), and answer the ioctls
  * below.  A byte in a private pipe never changes: a page enters it only when
  * nobody else uses it ("taken"), or else its bytes are copied.
  *
@@ -101,7 +101,7 @@ enum privpipe_policy {
  * @__reserved: must be 0
  *
  * Makes a private pipe.  A user beyond the soft limit (module parameter
- * "user_pages_soft", in pages, counted together with the user's ordinary
+ * "user_pages_soft", in pages, counted together with the user's stock
  * pipes) who asks for the default gets a pipe of two pages, as with pipe(2).
  * CAP_SYS_RESOURCE and CAP_SYS_ADMIN are exempt from both limits.
  *
@@ -136,7 +136,7 @@ struct privpipe_create {
  * @__reserved: must be 0
  *
  * Like splice(2), with the private pipe that the ioctl is made on as @fd_in or
- * as @fd_out, and a file, block device, character device, socket, ordinary
+ * as @fd_out, and a file, block device, character device, socket, stock
  * pipe or another private pipe on the other side.
  *
  * A source is read once, for as much as the pipe has room for, and what it
@@ -253,7 +253,7 @@ struct privpipe_tee {
  * @count: how many bytes at the most
  *
  * Like sendfile(2): one copy through private memory, or none with
- * PRIVPIPE_F_DIRECT.  No pipe is involved, unless @fd_out is one.  An ordinary
+ * PRIVPIPE_F_DIRECT.  No pipe is involved, unless @fd_out is one.  A stock
  * pipe is not locked while a file is read: what finds no room in it
  * afterwards is not sent, and @off does not pass it.
  *
