@@ -111,8 +111,8 @@ TEST_F(Stat, TellsWhoMayReadTheCounters)
 
 		EXPECT_EQ(end.code(), 1);
 		EXPECT_EQ(end.err, "privpipe: cannot read '" + locked +
-					   "': Permission denied; try as root, or as a member of "
-					   "the group that may read it\n");
+					   "': Permission denied; only root can read the "
+					   "counters\n");
 		fs::permissions(locked, fs::perms(0700));
 	}
 }

@@ -131,7 +131,8 @@ test_a_module_that_does_not_build_is_said_and_the_rest_installed() {
 
 test_a_prefix_that_the_system_does_not_read_is_said() {
 	install_into "$tmp/root" PREFIX=/opt/x
-	says "/opt/x/lib/udev/rules.d"
+	says "nothing looks for /opt/x/lib/{"
+	says "udev/rules.d}"
 	install_into "$tmp/usual"
 	! grep -q rules.d "$tmp/said" || fail "/usr/local is read"
 	DESTDIR=$tmp/root PREFIX=/opt/x works scripts/uninstall
