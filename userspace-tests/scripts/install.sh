@@ -172,6 +172,7 @@ test_the_device_is_for_a_group() {
 	grep -q 'GROUP="privpipe"' "$local/udev/rules.d/60-privpipe.rules" || fail "for whom is the device?"
 	grep -q '^g privpipe' "$local/sysusers.d/privpipe.conf" || fail "nobody makes the group"
 	if command -v systemd-sysusers >/dev/null; then
+		mkdir -p "$tmp/root/etc"
 		works systemd-sysusers --root="$tmp/root"
 		grep -q ^privpipe: "$tmp/root/etc/group" || fail "systemd-sysusers does not make it"
 	fi
