@@ -725,23 +725,24 @@ int pp_ring_drain_begin(struct pp_ring *ring, bool nonblock, size_t len,
 }
 
 /*
- * A target can keep references to pages that it did not accept: a socket until it has
- * sent, FUSE until its server lets go.  So look at all slots that it was given and that
- * are still in the pipe, those before @end.  Of a slot that it accepted in part it refers
- * to that part, and pp_ring_head_open() knows what to do; of the others it may refer to
- * anything.
+ * A target can keep references to what it was given, also when it took less or failed:
+ * a socket until it has sent, FUSE until its server lets go.  Of a slot that it accepted
+ * in part it has that part, and pp_ring_head_open() knows what to do; of one that it did
+ * not accept it may have any byte, so nothing is added to that.
  */
-static void pp_ring_mark_shared(struct pp_ring *ring, unsigned int end)
+static void pp_ring_mark_shared(struct pp_ring *ring, size_t accepted)
 {
 	unsigned int i;
 
-	for (i = ring->tail; i != end; i++) {
+	for (i = ring->tail; i != ring->tail + ring->draining; i++) {
 		struct pp_slot *slot = &ring->slots[i & (ring->capacity - 1)];
 
-		if (!(slot->flags & PP_SLOT_SHARED) &&
-		    folio_ref_count(slot->folio) > 1)
-			slot->flags = (slot->flags | PP_SLOT_SHARED) &
-				      ~PP_SLOT_MERGE;
+		if (folio_ref_count(slot->folio) > 1) {
+			slot->flags |= PP_SLOT_SHARED;
+			if (!accepted)
+				slot->flags &= ~PP_SLOT_MERGE;
+		}
+		accepted -= min_t(size_t, accepted, slot->len);
 	}
 }
 
@@ -754,13 +755,11 @@ static void pp_ring_mark_shared(struct pp_ring *ring, unsigned int end)
 void pp_ring_drain_end(struct pp_ring *ring, size_t len, unsigned int flags)
 {
 	struct pp_wake wake = {};
-	unsigned int end;
 
 	mutex_lock(&ring->lock);
 	wake.before = len && !pp_ring_room(ring);
-	end = ring->tail + ring->draining;
+	pp_ring_mark_shared(ring, len);
 	pp_ring_consume(ring, len, flags);
-	pp_ring_mark_shared(ring, end);
 	WRITE_ONCE(ring->draining, 0);
 	/* The last close meanwhile was hidden, also from those who ask for it alone. */
 	if (!ring->writers)
