@@ -75,7 +75,7 @@ lint:		## check style and look for bugs without running anything
 
 SERIES ?= private
 
-series-tree:	## a git tree of Linux 6.12 with patches/SERIES, in build/series-SERIES
+series-tree:	## a git tree of Linux with patches/SERIES, in build/series-SERIES; LINUX=DIR
 	@scripts/install-deps bench
 	@scripts/series-tree $(SERIES)
 
