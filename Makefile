@@ -66,7 +66,7 @@ lint: deps-guest-lint	## check style and look for bugs without running anything
 
 SERIES ?= private
 
-series-tree: deps-kernel	## a git tree of Linux 6.12 with patches/SERIES, in build/series-SERIES
+series-tree: deps-kernel	## a git tree of Linux with patches/SERIES, in build/series-SERIES; LINUX=DIR
 	@scripts/series-tree $(SERIES)
 
 series-export:	## write the commits of that tree to patches/SERIES
