@@ -29,7 +29,7 @@ static void stats_test_counter_has_its_file(struct kunit *test)
 		attrs++;
 	KUNIT_ASSERT_NOT_NULL(test, *attrs);
 	attr = container_of(*attrs, struct device_attribute, attr);
-	KUNIT_EXPECT_EQ(test, attr->attr.mode, 0444);
+	KUNIT_EXPECT_EQ(test, attr->attr.mode, 0400);
 	KUNIT_EXPECT_PTR_EQ(test, attr->store, NULL);
 
 	before = pp_stats_read(c->which);

@@ -4,6 +4,7 @@
 #include "lifetime/task.hh"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/fanotify.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
@@ -81,10 +82,18 @@ Fd unread_event(int read_end)
 {
 	Fd group(fanotify_init(FAN_CLOEXEC | FAN_NONBLOCK, O_RDONLY), "fanotify_init");
 
-	checked(fanotify_mark(group.get(), FAN_MARK_ADD, FAN_OPEN, AT_FDCWD,
+	checked(fanotify_mark(group.get(), FAN_MARK_ADD, FAN_ACCESS, AT_FDCWD,
 			      fd_path(read_end).c_str()),
 		"fanotify_mark");
-	Fd(open(fd_path(read_end).c_str(), O_RDONLY | O_CLOEXEC), "open again");
+
+	Fd both(open(fd_path(read_end).c_str(), O_RDWR | O_CLOEXEC), "open again");
+	pollfd entry = {.fd = group.get(), .events = POLLIN, .revents = 0};
+	char byte = 'x';
+
+	checked(write(both.get(), &byte, 1), "write");
+	checked(read(both.get(), &byte, 1), "read");
+	if (poll(&entry, 1, 0) != 1)
+		throw_errno("no event", ENOENT);
 	return group;
 }
 
@@ -148,12 +157,13 @@ TEST_F(Unload, AnArenaHoldsTheModuleAndSoDoesItsMapping)
 TEST_F(Unload, LocksHoldNothing)
 {
 	PrivatePipe pipe = make_private_pipe();
-	struct flock lock = {};
+	struct flock lock = {.l_type = F_WRLCK, .l_len = 1};
+	struct flock other = {.l_type = F_RDLCK, .l_start = 1, .l_len = 1};
 
-	lock.l_type = F_WRLCK;
 	EXPECT_EQ(result_of(flock(pipe.read_end.get(), LOCK_EX)), moved(0));
 	EXPECT_EQ(result_of(fcntl(pipe.write_end.get(), F_OFD_SETLK, &lock)), moved(0));
-	EXPECT_EQ(result_of(fcntl(pipe.write_end.get(), F_SETLK, &lock)), moved(0));
+	/* One of another owner, which must not meet the first. */
+	EXPECT_EQ(result_of(fcntl(pipe.read_end.get(), F_SETLK, &other)), moved(0));
 }
 
 /* Every superblock is one more for each sync(2), and there are not many numbers for them. */

@@ -141,7 +141,8 @@ std::vector<Family> families()
 		{"tls", connect_tls},
 	};
 
-	if (there_is(AF_KCM, KCMPROTO_CONNECTED, SOCK_SEQPACKET))
+	/* A KCM socket has no ioctls for 32-bit processes. */
+	if (sizeof(long) == 8 && there_is(AF_KCM, KCMPROTO_CONNECTED, SOCK_SEQPACKET))
 		all.push_back({"kcm", connect_kcm});
 	if (there_is(AF_INET, IPPROTO_MPTCP))
 		all.push_back({"mptcp", connect_mptcp});
