@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Loading and removing privpipe_harden.ko: what it refuses, and what it leaves behind. */
 #include "harden/control.hh"
-#include "support/fuse.hh"
 #include "support/async.hh"
 #include "support/child.hh"
 #include "support/files.hh"
+#include "support/fuse.hh"
 #include "support/kinds.hh"
 #include "support/pipe.hh"
 
@@ -12,6 +12,7 @@
 
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <atomic>
@@ -399,6 +400,11 @@ TEST(Unit, FailsWhileATaskHasNotChangedOver)
 	mounted.hold();
 
 	Fd file(open(mounted.path().c_str(), O_RDONLY | O_CLOEXEC), "open a FUSE file");
+	struct stat status;
+
+	/* Makes the kernel ask for the size. */
+	checked(fstat(file.get(), &status), "fstat");
+
 	Pipe pipe = make_stock_pipe();
 	Async call([&] {
 		off64_t offset = 0;
