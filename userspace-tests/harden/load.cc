@@ -402,8 +402,9 @@ TEST(Unit, FailsWhileATaskHasNotChangedOver)
 	Fd file(open(mounted.path().c_str(), O_RDONLY | O_CLOEXEC), "open a FUSE file");
 	struct stat status;
 
-	/* Makes the kernel ask for the size. */
+	/* Makes the kernel ask for the size now, and learn that nobody waits for a flush. */
 	checked(fstat(file.get(), &status), "fstat");
+	Fd(dup(file.get()), "dup");
 
 	Pipe pipe = make_stock_pipe();
 	Async call([&] {
