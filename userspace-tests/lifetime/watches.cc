@@ -5,6 +5,7 @@
  */
 #include "lifetime/module.hh"
 #include "lifetime/task.hh"
+#include "support/notify.hh"
 
 #include <fcntl.h>
 #include <sys/fanotify.h>
@@ -49,23 +50,6 @@ void unwatch(Watcher watcher, int group)
 		inotify_rm_watch(group, 1);
 	else
 		fanotify_mark(group, FAN_MARK_FLUSH, 0, AT_FDCWD, nullptr);
-}
-
-/* All bits of the events that are there. */
-uint32_t inotify_events(int group)
-{
-	alignas(inotify_event) std::array<char, 4096> buffer;
-	uint32_t all = 0;
-
-	for (ssize_t size; (size = read(group, buffer.data(), buffer.size())) > 0;)
-		for (ssize_t at = 0; at < size;) {
-			inotify_event event;
-
-			memcpy(&event, buffer.data() + at, sizeof(event));
-			all |= event.mask;
-			at += static_cast<ssize_t>(sizeof(event) + event.len);
-		}
-	return all;
 }
 
 /* What a watched process has open, each with the letter that closes it. */

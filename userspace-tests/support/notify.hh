@@ -7,6 +7,9 @@
 #include <cstdint>
 #include <string>
 
+/** All the IN_* that the non-blocking group @inotify has to report, or-ed. */
+uint32_t inotify_events(int inotify);
+
 class Notify {
 public:
 	/** Watches @path for @events (IN_*). */
