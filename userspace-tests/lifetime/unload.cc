@@ -2,6 +2,7 @@
 /* What holds the module, and that nothing does once it is gone. */
 #include "lifetime/module.hh"
 #include "lifetime/task.hh"
+#include "support/scm.hh"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -56,24 +57,9 @@ PrivatePipe make_private_pipe()
 std::array<Fd, 2> in_flight(int fd)
 {
 	std::array<int, 2> ends;
-	char byte = 'x';
-	iovec iov = {&byte, 1};
-	alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-	msghdr message = {};
 
 	checked(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), "socketpair");
-	message.msg_iov = &iov;
-	message.msg_iovlen = 1;
-	message.msg_control = control;
-	message.msg_controllen = sizeof(control);
-
-	cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-	checked(sendmsg(ends[0], &message, 0), "sendmsg");
+	send_fd(ends[0], fd);
 	return {Fd(ends[0]), Fd(ends[1])};
 }
 
