@@ -29,7 +29,9 @@ void reply(int device, const fuse_in_header &request, int error, std::string_vie
 	std::string answer(reinterpret_cast<char *>(&header), sizeof(header));
 
 	answer += body;
-	checked(write(device, answer.data(), answer.size()), "answer a FUSE request");
+	/* ENOENT: unmounting ended the request first. */
+	if (write(device, answer.data(), answer.size()) < 0 && errno != ENOENT)
+		checked(-1, "answer a FUSE request");
 }
 
 template <class T>
