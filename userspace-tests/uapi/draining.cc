@@ -57,6 +57,7 @@ TEST_F(Draining, KeepsOthersFromReadingButNotFromWriting)
 
 	ASSERT_TRUE(begins() && sending.waits());
 	put(pipe.out(), "x");
+	EXPECT_EQ(unread(pipe.in()), size + 1);
 	set_status_flag(pipe.in(), O_NONBLOCK);
 	EXPECT_EQ(backend().read(pipe.in(), &byte, 1), failed(EAGAIN));
 	EXPECT_EQ(polled(), 0);

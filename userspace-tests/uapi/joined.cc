@@ -196,48 +196,6 @@ TEST(PrivatePipe, IsNotLockedWhileASourceMakesASpliceWait)
 	EXPECT_EQ(drain(pipe.in()), "by splice");
 }
 
-TEST(PrivatePipe, IsNotLockedWhileATargetMakesASpliceWait)
-{
-	Connection tcp = connect_kind(Kind::tcp, true);
-	Pipe pipe = make_pipe(0, 1 << 20);
-	std::string byte(1, '\0');
-
-	/* Fill the connection, then let one more splice wait for it. */
-	set_status_flag(tcp.near.get(), O_NONBLOCK);
-
-	size_t sent = 0;
-
-	/* What is on its way makes room for more when it has arrived. */
-	for (int refused = 0; refused < 3;) {
-		if (!refused)
-			put(pipe.out(), pattern(default_capacity, sent + unread(pipe.in())));
-
-		Result result = do_splice(pipe.in(), tcp.near.get(), default_capacity);
-
-		refused = result.ok() ? 0 : refused + 1;
-		if (result.ok())
-			sent += result.bytes();
-		else
-			usleep(50000);
-	}
-	set_status_flag(tcp.near.get(), O_NONBLOCK, false);
-
-	const size_t in_pipe = unread(pipe.in());
-	Async waiting{[&] { return do_splice(pipe.in(), tcp.near.get(), in_pipe); }};
-
-	ASSERT_TRUE(waiting.waits());
-	put(pipe.out(), "more");
-	EXPECT_EQ(unread(pipe.in()), in_pipe + 4);
-	set_status_flag(pipe.in(), O_NONBLOCK);
-	EXPECT_EQ(result_of(read(pipe.in(), byte.data(), 1)), failed(EAGAIN));
-
-	std::string got = get(tcp.far.get(), sent + in_pipe);
-
-	EXPECT_EQ(waiting.get(), moved(in_pipe));
-	EXPECT_TRUE(same(got, pattern(sent + in_pipe)));
-	EXPECT_EQ(drain(pipe.in()), "more");
-}
-
 /* Every pair of the calls that hold two pipes at once, in both directions at once. */
 TEST(Circles, OfPrivateAndStockPipesNeitherLockUpNorLoseBytes)
 {
