@@ -20,7 +20,7 @@ module: deps-module	## build privpipe.ko for the running kernel, or for KDIR=; s
 	@scripts/build-module $(or $(KDIR),running)
 
 harden: deps-module	## build privpipe_harden.ko, for the same; docs/harden.md says what for
-	@scripts/build-module $(or $(KDIR),running) module/harden
+	@scripts/build-module $(or $(KDIR),running) harden
 
 demo-harden: deps-guest	## show the stock kernel's own pipes before, during and after hardening
 	@scripts/demo-harden

@@ -14,7 +14,7 @@
 #include <linux/skbuff.h>
 #include <linux/workqueue.h>
 
-#include "../pool.h"
+#include "../module/pool.h"
 #include "harden.h"
 
 static char *mode = "enforce";

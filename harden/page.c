@@ -9,7 +9,7 @@
 #include <linux/log2.h>
 #include <linux/mm.h>
 
-#include "../pool.h"
+#include "../module/pool.h"
 #include "harden.h"
 
 #define PPH_MAX_ORDER	4
