@@ -57,3 +57,23 @@ test_make_module_and_make_harden_work() {
 		[ -e "$(tail -n 1 "$tmp/said")" ] || fail "make $target says no module: $(cat "$tmp/said")"
 	done
 }
+
+# As README.md says, with a tree that has no link of ours, for the kernel that is built soonest.
+test_this_tree_drops_into_a_kernel_tree() {
+	scripts/kernel-tree
+	dir=$PWD/build/drop-in
+	trap 'rm -rf "$tmp" "$dir"' EXIT
+	rm -rf "$dir"
+	mkdir -p "$dir/out"
+	cp -al build/linux "$dir/linux"
+	sed -i /privpipe/d "$dir"/linux/drivers/misc/{Kconfig,Makefile}
+	rm "$dir"/linux/drivers/misc/privpipe*
+	ln -s "$PWD" "$tmp/privpipe"
+	commands README.md | sed -n '/^ln -s .* drivers/,/^make .* drivers/p' >"$tmp/commands"
+
+	in_linux=(env -C "$dir/linux" HOME="$tmp" ARCH=um MAKEFLAGS="-j$(nproc)")
+	works "${in_linux[@]}" make O=../out defconfig
+	works "${in_linux[@]}" bash -e "$tmp/commands"
+	[ -s "$dir/out/drivers/misc/privpipe/module/privpipe.o" ] || fail "nothing was built: $(cat "$tmp/said")"
+	[ -z "$(find module -name '*.o')" ] || fail "objects among the sources"
+}
