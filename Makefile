@@ -16,50 +16,50 @@ demo: deps-guest	## show private pipes beside stock ones, on a stock kernel in Q
 check: deps-guest-kernel	## build and test everything; ends with how many passed
 	@scripts/check
 
-module: deps-module	## build privpipe.ko for the running kernel, or for KDIR=; see scripts/find-headers
-	@scripts/build-module $(or $(KDIR),running)
+module: deps-module	## build privpipe.ko for the running kernel, or for KDIR=; see scripts/deps/find-headers
+	@scripts/build/module $(or $(KDIR),running)
 
 harden: deps-module	## build privpipe_harden.ko, for the same; docs/harden.md says what for
-	@scripts/build-module $(or $(KDIR),running) harden
+	@scripts/build/module $(or $(KDIR),running) harden
 
 demo-harden: deps-guest	## show the stock kernel's own pipes before, during and after hardening
 	@scripts/demo-harden
 
 test-harden: deps-guest	## run the test suites on a hardened stock kernel in QEMU
-	@scripts/test-harden
+	@scripts/test/harden
 
 prove-harden: deps-guest-kernel	## Dirty Pipe and Copy Fail on a kernel without their fixes, hardened or not
-	@scripts/prove-harden
+	@scripts/test/prove-harden
 
 test-module: deps-guest	## run the test suites in QEMU, stock system calls against the module
-	@scripts/test-module
+	@scripts/test/module
 
 test-debug: deps-guest-kernel	## the same on a kernel with KASAN, lockdep, kmemleak and faults
-	@scripts/test-kernel debug userspace-tests/plan userspace-tests/plan.debug
+	@scripts/test/kernel debug userspace-tests/plan userspace-tests/plan.debug
 
 check-kcsan: deps-guest-kernel	## look for data races, on a kernel with KCSAN
-	@scripts/test-kernel kcsan userspace-tests/plan.kcsan
+	@scripts/test/kernel kcsan userspace-tests/plan.kcsan
 
 stress: deps-guest	## random programs on both kinds of pipes; N= operations, SEED=
-	@scripts/stress
+	@scripts/test/stress
 
 stress-races: deps-guest-kernel	## everybody at once, for minutes, on the debug kernel
-	@scripts/test-kernel debug userspace-tests/plan.races
+	@scripts/test/kernel debug userspace-tests/plan.races
 
 kunit: deps-guest-kernel$(if $(filter arm64,$(ARCH)),-arm64)	## run the KUnit suites in QEMU, or with ARCH=um or arm64; SUITE=, SERIES=
-	@scripts/kunit
+	@scripts/test/kunit
 
 mutants: deps-guest-kernel	## plant mistakes in a copy of the module: are they all caught?
-	@scripts/mutants
+	@scripts/test/mutants
 
 coverage: deps-guest-kernel	## which lines of the module the tests run; takes an hour
-	@scripts/coverage
+	@scripts/test/coverage
 
 bench: deps-guest-kernel	## measure in User-Mode Linux, in tables of ratios; QUICK=1: main paths
-	@scripts/bench-lab
+	@scripts/bench/lab
 
 bench-host: deps-user-bench	## measure on this machine itself, with the module if it is loaded
-	@scripts/bench-host
+	@scripts/bench/host
 
 lint: deps-guest-lint	## check style and look for bugs without running anything
 	@scripts/lint
@@ -67,19 +67,19 @@ lint: deps-guest-lint	## check style and look for bugs without running anything
 SERIES ?= private
 
 series-tree: deps-kernel	## a git tree of Linux with patches/SERIES, in build/series-SERIES; LINUX=DIR
-	@scripts/series-tree $(SERIES)
+	@scripts/series/tree $(SERIES)
 
 series-export:	## write the commits of that tree to patches/SERIES
-	@scripts/series-export $(SERIES)
+	@scripts/series/export $(SERIES)
 
 series-check: deps-guest-kernel-lint	## apply, build and check patches/SERIES patch by patch; BOOT=1: boot each
-	@scripts/series-check $(SERIES)
+	@scripts/series/check $(SERIES)
 
 test-patched: deps-guest-kernel	## run the test suites on a debug kernel with patches/SERIES
-	@scripts/test-patched $(SERIES)
+	@scripts/test/patched $(SERIES)
 
 compat: deps-guest-kernel	## programs of Debian's on stock, hardened and patched kernels
-	@scripts/compat $(SERIES)
+	@scripts/compat/run $(SERIES)
 
 shell: deps-guest	## a shell on a stock kernel in QEMU with the module loaded
 	@scripts/shell
@@ -92,9 +92,9 @@ uninstall:	## remove what install put there; same PREFIX= and DESTDIR=
 
 deps: deps-guest-kernel	## install the packages that building and testing needs
 
-# deps-WHAT-WHAT: see scripts/install-deps; one call, so that it prints one line at most.
+# deps-WHAT-WHAT: see scripts/deps/install; one call, so that it prints one line at most.
 deps-%:
-	@scripts/install-deps $(subst -, ,$*)
+	@scripts/deps/install $(subst -, ,$*)
 
 clean:		## remove everything built or downloaded
 	rm -rf build

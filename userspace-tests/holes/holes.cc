@@ -2,7 +2,7 @@
 /*
  * Two holes of the past, on a kernel that has them again: does what a pipe holds of a file still
  * lead to the file? Each test opens a file that it made itself, for reading only, and looks whether
- * its page cache was altered. See scripts/prove-harden.
+ * its page cache was altered. See scripts/test/prove-harden.
  */
 #include "support/files.hh"
 #include "support/pipe.hh"

@@ -12,7 +12,7 @@ test_every_target_and_script_named_exists() {
 	grep -oE '\bmake [a-z][a-z-]+' "$tmp/said" | sort -u | while read -r _ target; do
 		grep -q "^$target:" Makefile || fail "no target $target"
 	done
-	grep -oE '\bscripts/[a-z-]+' "$tmp/said" | sort -u | while read -r script; do
+	grep -oE '\bscripts/[a-z/-]+' "$tmp/said" | sort -u | while read -r script; do
 		[ -x "$script" ] || fail "no $script"
 	done
 }
@@ -26,9 +26,9 @@ test_modules_are_built_where_readme_loads_them_from() {
 	printf 'modules:\n\ttouch $(M)/privpipe.ko $(M)/privpipe_harden.ko\n' >"$root/Makefile"
 	chmod +x "$tmp/bin/uname"
 	PATH=$tmp/bin:$PATH
-	[ "$(scripts/find-headers "$tmp/root")" = "$root" ] || fail "the running kernel's headers are not taken"
+	[ "$(scripts/deps/find-headers "$tmp/root")" = "$root" ] || fail "the running kernel's headers are not taken"
 	for sources in module harden; do
-		works scripts/build-module "$root" $sources
+		works scripts/build/module "$root" $sources
 		built=$(tail -n 1 "$tmp/said")
 		grep -qF "${built/$PWD\/build/build}" <(commands README.md | sed "s/\$(uname -r)/$release/") ||
 			grep -qF "build/${sources##*/}/RELEASE/${built##*/}" README.md || fail "README.md does not name $built"
@@ -40,12 +40,12 @@ test_an_unsupported_kernel_or_one_without_headers_is_said() {
 	mkdir -p "$tmp/bin"
 	printf '#!/bin/sh\necho "$RELEASE"\n' >"$tmp/bin/uname"
 	chmod +x "$tmp/bin/uname"
-	newest=$(scripts/fetch-headers "$(scripts/find-kernel newest)")
+	newest=$(scripts/deps/fetch-headers "$(scripts/deps/find-kernel newest)")
 	PATH=$tmp/bin:$PATH
-	RELEASE=6.1.0-9-amd64 works scripts/find-headers "$tmp/root"
+	RELEASE=6.1.0-9-amd64 works scripts/deps/find-headers "$tmp/root"
 	says "6.1.0-9-amd64, is not supported"
 	says "$newest"
-	RELEASE=6.12.1-any works scripts/find-headers "$tmp/root"
+	RELEASE=6.12.1-any works scripts/deps/find-headers "$tmp/root"
 	says "apt-get install linux-headers-6.12.1-any"
 	says "$newest"
 }
@@ -60,7 +60,7 @@ test_make_module_and_make_harden_work() {
 
 # As README.md says, with a tree that has no link of ours, for the kernel that is built soonest.
 test_this_tree_drops_into_a_kernel_tree() {
-	scripts/kernel-tree
+	scripts/kernel/tree
 	dir=$PWD/build/drop-in
 	trap 'rm -rf "$tmp" "$dir"' EXIT
 	rm -rf "$dir"
