@@ -35,16 +35,16 @@ test-module: deps-guest	## run the test suites in QEMU, stock system calls again
 	@scripts/test/module
 
 test-debug: deps-guest-kernel	## the same on a kernel with KASAN, lockdep, kmemleak and faults
-	@scripts/test/kernel debug userspace-tests/plan userspace-tests/plan.debug
+	@scripts/test/kernel debug userspace-tests/plans/module userspace-tests/plans/debug
 
 check-kcsan: deps-guest-kernel	## look for data races, on a kernel with KCSAN
-	@scripts/test/kernel kcsan userspace-tests/plan.kcsan
+	@scripts/test/kernel kcsan userspace-tests/plans/kcsan
 
 stress: deps-guest	## random programs on both kinds of pipes; N= operations, SEED=
 	@scripts/test/stress
 
 stress-races: deps-guest-kernel	## everybody at once, for minutes, on the debug kernel
-	@scripts/test/kernel debug userspace-tests/plan.races
+	@scripts/test/kernel debug userspace-tests/plans/races
 
 kunit: deps-guest-kernel$(if $(filter arm64,$(ARCH)),-arm64)	## run the KUnit suites in QEMU, or with ARCH=um or arm64; SUITE=, SERIES=
 	@scripts/test/kunit
