@@ -23,28 +23,28 @@ harden: deps-module	## build privpipe_harden.ko, for the same; docs/harden.md sa
 	@scripts/build/module $(or $(KDIR),running) harden
 
 demo-harden: deps-guest	## show the stock kernel's own pipes before, during and after hardening
-	@scripts/demo-harden
+	@scripts/demo harden
 
 test-harden: deps-guest	## run the test suites on a hardened stock kernel in QEMU
-	@scripts/test/harden
+	@scripts/test/run harden
 
 prove-harden: deps-guest-kernel	## Dirty Pipe and Copy Fail on a kernel without their fixes, hardened or not
 	@scripts/test/prove-harden
 
 test-module: deps-guest	## run the test suites in QEMU, stock system calls against the module
-	@scripts/test/module
+	@scripts/test/run module
 
 test-debug: deps-guest-kernel	## the same on a kernel with KASAN, lockdep, kmemleak and faults
-	@scripts/test/kernel debug userspace-tests/plans/module userspace-tests/plans/debug
+	@scripts/test/run debug
 
 check-kcsan: deps-guest-kernel	## look for data races, on a kernel with KCSAN
-	@scripts/test/kernel kcsan userspace-tests/plans/kcsan
+	@scripts/test/run kcsan
 
 stress: deps-guest	## random programs on both kinds of pipes; N= operations, SEED=
-	@scripts/test/stress
+	@scripts/test/run stress
 
 stress-races: deps-guest-kernel	## everybody at once, for minutes, on the debug kernel
-	@scripts/test/kernel debug userspace-tests/plans/races
+	@scripts/test/run races
 
 kunit: deps-guest-kernel$(if $(filter arm64,$(ARCH)),-arm64)	## run the KUnit suites in QEMU, or with ARCH=um or arm64; SUITE=, SERIES=
 	@scripts/test/kunit
