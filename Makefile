@@ -61,7 +61,7 @@ bench: deps-guest-kernel	## measure in User-Mode Linux, in tables of ratios; QUI
 bench-host: deps-user-bench	## measure on this machine itself, with the module if it is loaded
 	@scripts/bench/host
 
-lint: deps-guest-lint	## check style and look for bugs without running anything
+lint: deps-guest-kernel-lint	## check style and look for bugs without running anything
 	@scripts/lint
 
 SERIES ?= private

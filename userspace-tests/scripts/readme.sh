@@ -60,12 +60,11 @@ test_make_module_and_make_harden_work() {
 
 # As README.md says, with a tree that has no link of ours, for the kernel that is built soonest.
 test_this_tree_drops_into_a_kernel_tree() {
-	scripts/kernel/tree
 	dir=$PWD/build/drop-in
 	trap 'rm -rf "$tmp" "$dir"' EXIT
 	rm -rf "$dir"
 	mkdir -p "$dir/out"
-	cp -al build/linux "$dir/linux"
+	cp -al "$(scripts/kernel/tree)" "$dir/linux"
 	sed -i /privpipe/d "$dir"/linux/drivers/misc/{Kconfig,Makefile}
 	rm "$dir"/linux/drivers/misc/privpipe*
 	ln -s "$PWD" "$tmp/privpipe"
