@@ -91,6 +91,13 @@ use_tools() {
 	export LD_LIBRARY_PATH=$tools/usr/lib/$arch:$tools/lib/$arch
 }
 
+# kbuild TREE OUT ARCH ARG...: let the kernel's own makefiles make what ARGs say. A timestamp in the
+# sources would make ccache miss.
+kbuild() {
+	make -C "$1" O="$2" ARCH="$3" CC="ccache gcc" HOSTCC="ccache gcc" KBUILD_BUILD_TIMESTAMP= \
+		-j"$(nproc)" "${@:4}"
+}
+
 # run_suites NAME PLAN: in a guest, see guest/run. The last thing it prints is
 # N passed, N failed, N skipped.
 run_suites() {
