@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Loading and removing privpipe_harden.ko: what it refuses, and what it leaves behind. */
 #include "harden/control.hh"
+#include "pipe/fuse.hh"
+#include "pipe/kinds.hh"
+#include "pipe/pipe.hh"
 #include "support/async.hh"
 #include "support/child.hh"
 #include "support/files.hh"
-#include "support/fuse.hh"
-#include "support/kinds.hh"
-#include "support/pipe.hh"
 
 #include <gtest/gtest.h>
 

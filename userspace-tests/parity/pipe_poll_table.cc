@@ -3,11 +3,11 @@
  * Every way to ask for every event in every state of a pipe: what is said at once, who is woken by
  * a change of state, and who is not. The tables hold for a stock pipe on the kernel that runs.
  */
+#include "pipe/kinds.hh"
+#include "pipe/pipe.hh"
+#include "pipe/signals.hh"
 #include "support/async.hh"
-#include "support/kinds.hh"
-#include "support/pipe.hh"
 #include "support/ring.hh"
-#include "support/signals.hh"
 
 #include <gtest/gtest.h>
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Ends that travel: to other processes, over sockets, into themselves; and what holds the module.
  */
-#include "backend/private.hh"
+#include "pipe/kinds.hh"
+#include "pipe/private.hh"
 #include "support/async.hh"
 #include "support/child.hh"
 #include "support/files.hh"
-#include "support/kinds.hh"
 #include "support/scm.hh"
 
 #include <gtest/gtest.h>

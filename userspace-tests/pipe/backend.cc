@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "backend/backend.hh"
+#include "pipe/backend.hh"
 
 #include <unistd.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "support/kinds.hh"
+#include "pipe/kinds.hh"
 
 #include "support/files.hh"
 

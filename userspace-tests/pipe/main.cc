@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Chooses the backend, then runs the suite; a test that hangs ends the run and is named. */
-#include "backend/backend.hh"
+#include "pipe/backend.hh"
 
 #include <gtest/gtest.h>
 

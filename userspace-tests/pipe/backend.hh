@@ -2,7 +2,7 @@
 /* The pipe operations as the tests call them; each file beside this one is a way to do it. */
 #pragma once
 
-#include "backend/expectations.hh"
+#include "pipe/expectations.hh"
 #include "support/result.hh"
 
 #include <fcntl.h>

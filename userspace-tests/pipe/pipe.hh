@@ -2,7 +2,7 @@
 /* Pipes to try things on, and the small steps every test takes with them. */
 #pragma once
 
-#include "backend/backend.hh"
+#include "pipe/backend.hh"
 #include "support/bytes.hh"
 #include "support/fd.hh"
 

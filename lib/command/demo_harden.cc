@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The kernel's own pipes before privpipe_harden.ko is loaded, with it, and after it is removed. */
-#include "command/tour.h"
+/*
+ * A program of its own, for guests: the kernel's own pipes before privpipe_harden.ko is loaded,
+ * with it, and after it is removed.
+ */
+#include "tour.h"
+
 #include "harden/control.hh"
 #include "support/fd.hh"
 #include "support/ring.hh"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The kernel's own pipes through the kernel's own calls. */
-#include "backend/backend.hh"
+#include "pipe/backend.hh"
 
 #include "support/fd.hh"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* privpipe.ko through its ioctls. */
-#include "backend/private.hh"
+#include "pipe/private.hh"
 
 #include <sys/ioctl.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "support/fuse.hh"
+#include "pipe/fuse.hh"
 
 #include "support/bytes.hh"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "backend/private.hh"
+#include "pipe/private.hh"
 
 #include <sys/ioctl.h>
 #include <sys/mman.h>

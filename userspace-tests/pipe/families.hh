@@ -2,7 +2,7 @@
 /* Connections of every family of sockets that can be spliced from in a way of its own. */
 #pragma once
 
-#include "support/kinds.hh"
+#include "pipe/kinds.hh"
 
 #include <ostream>
 #include <string>

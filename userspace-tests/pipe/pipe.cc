@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "support/pipe.hh"
+#include "pipe/pipe.hh"
 
 #include <sys/ioctl.h>
 

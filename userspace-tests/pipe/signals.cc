@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "support/signals.hh"
+#include "pipe/signals.hh"
 
-#include "backend/backend.hh"
+#include "pipe/backend.hh"
 
 #include <array>
 #include <atomic>

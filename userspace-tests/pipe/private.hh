@@ -2,7 +2,7 @@
 /* The common part of the backends on privpipe.ko: everything but the way a command reaches it. */
 #pragma once
 
-#include "backend/backend.hh"
+#include "pipe/backend.hh"
 #include "support/fd.hh"
 
 #include <linux/privpipe.h>

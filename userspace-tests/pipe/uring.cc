@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* privpipe.ko through io_uring: every command, read and write is one request, waited for. */
-#include "backend/private.hh"
+#include "pipe/private.hh"
 #include "support/ring.hh"
 
 #include <cstddef>

@@ -2,8 +2,8 @@
 /* Everything that can be on the other side of a pipe. */
 #pragma once
 
+#include "pipe/pipe.hh"
 #include "support/fd.hh"
-#include "support/pipe.hh"
 
 #include <memory>
 #include <ostream>

@@ -6,8 +6,8 @@
  */
 #pragma once
 
+#include "pipe/pipe.hh"
 #include "support/fd.hh"
-#include "support/pipe.hh"
 
 #include <linux/fuse.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The calls of a kernel built with patches/private through io_uring, as far as that has them. */
-#include "backend/backend.hh"
+#include "pipe/backend.hh"
 #include "support/ring.hh"
 
 #include <sys/uio.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "support/families.hh"
+#include "pipe/families.hh"
 
 #include <linux/bpf.h>
 #include <linux/kcm.h>

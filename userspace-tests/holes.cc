@@ -4,8 +4,8 @@
  * lead to the file? Each test opens a file that it made itself, for reading only, and looks whether
  * its page cache was altered. See scripts/test/prove-harden.
  */
+#include "pipe/pipe.hh"
 #include "support/files.hh"
-#include "support/pipe.hh"
 
 #include <gtest/gtest.h>
 
