@@ -7,15 +7,9 @@
 
 #include <chrono>
 #include <cstdlib>
-#include <fstream>
 #include <thread>
 
 using namespace std::chrono_literals;
-
-Result remove_module()
-{
-	return result_of(syscall(SYS_delete_module, "privpipe", O_NONBLOCK));
-}
 
 Result remove_module_soon()
 {
@@ -34,14 +28,6 @@ Result load_module()
 	Fd file(open(path ? path : "/lib/privpipe.ko", O_RDONLY | O_CLOEXEC), "open privpipe.ko");
 
 	return result_of(syscall(SYS_finit_module, file.get(), "", 0));
-}
-
-int module_users()
-{
-	int users = -1;
-
-	std::ifstream("/sys/module/privpipe/refcnt") >> users;
-	return users;
 }
 
 void WithModule::TearDown()
