@@ -6,7 +6,6 @@
 #include <sys/syscall.h>
 
 #include <chrono>
-#include <cstdlib>
 #include <thread>
 
 using namespace std::chrono_literals;
@@ -24,8 +23,7 @@ Result remove_module_soon()
 
 Result load_module()
 {
-	const char *path = std::getenv("PRIVPIPE");
-	Fd file(open(path ? path : "/lib/privpipe.ko", O_RDONLY | O_CLOEXEC), "open privpipe.ko");
+	Fd file(open("/lib/privpipe.ko", O_RDONLY | O_CLOEXEC), "open privpipe.ko");
 
 	return result_of(syscall(SYS_finit_module, file.get(), "", 0));
 }

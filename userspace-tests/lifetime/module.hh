@@ -14,7 +14,7 @@
 
 /** As remove_module(), until it is removed or ten seconds are over. */
 Result remove_module_soon();
-/** finit_module(2) of $PRIVPIPE or /lib/privpipe.ko. */
+/** finit_module(2) of /lib/privpipe.ko. */
 Result load_module();
 
 /** Each test ends with a module that nobody holds, whatever happened. */
