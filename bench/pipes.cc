@@ -3,7 +3,7 @@
  * Measures the cost of moving bytes through a pipe on this machine, with each backend that is
  * available. A benchmark is named backend/path/bytes per call. docs/bench.md tells how to run it.
  */
-#include "backend/backend.hh"
+#include "pipe/backend.hh"
 #include "support/fd.hh"
 
 #include <benchmark/benchmark.h>

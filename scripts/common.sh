@@ -15,7 +15,7 @@ say() {
 }
 
 die() {
-	printf '%s: %s\n' "${0##*/}" "$*" >&2
+	printf '%s: %s\n' "${0##*scripts/}" "$*" >&2
 	exit 1
 }
 
@@ -35,7 +35,7 @@ hold() {
 	mkdir -p build
 	exec {fd}>"$file"
 	if ! flock -n "$fd"; then
-		say "waiting for another ${0##*/} to end: both use $1"
+		say "waiting for another ${0##*scripts/} to end: both use $1"
 		flock "$fd"
 	fi
 	export PRIVPIPE_HELD="${PRIVPIPE_HELD-} $file"
@@ -82,21 +82,28 @@ release_of() {
 	cat "$1/include/config/kernel.release"
 }
 
-# use_tools: from here on, what fetch-tools unpacks is used.
+# use_tools: from here on, what deps/fetch-tools unpacks is used.
 use_tools() {
 	local tools arch
-	tools=$PWD/$(scripts/fetch-tools)
+	tools=$PWD/$(scripts/deps/fetch-tools)
 	arch=$(gcc -print-multiarch)
 	PATH=$tools/usr/sbin:$tools/usr/bin:$tools/sbin:$tools/bin:$PATH
 	export LD_LIBRARY_PATH=$tools/usr/lib/$arch:$tools/lib/$arch
 }
 
-# run_suites NAME PLAN: in a guest, see run-guest. The last thing it prints is
+# kbuild TREE OUT ARCH ARG...: let the kernel's own makefiles make what ARGs say. A timestamp in the
+# sources would make ccache miss.
+kbuild() {
+	make -C "$1" O="$2" ARCH="$3" CC="ccache gcc" HOSTCC="ccache gcc" KBUILD_BUILD_TIMESTAMP= \
+		-j"$(nproc)" "${@:4}"
+}
+
+# run_suites NAME PLAN: in a guest, see guest/run. The last thing it prints is
 # N passed, N failed, N skipped.
 run_suites() {
 	local status=0
 	hold "guest-$1"
-	scripts/run-guest "$@" || status=$?
+	scripts/guest/run "$@" || status=$?
 	sed -n 's/^guest: \([0-9]* passed, .*\)/\1/p' "build/guest/$1/results.log"
 	return $status
 }

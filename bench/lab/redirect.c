@@ -10,7 +10,7 @@
 
 #include <os.h>
 
-#include "harden/harden.h"
+#include "../../harden/harden.h"
 #include "lab.h"
 
 #define LAB_JMP		0xe9	/* with a distance of four bytes */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "faults/injector.hh"
 
-#include "support/pipe.hh"
+#include "pipe/pipe.hh"
 
 #include <gtest/gtest.h>
 

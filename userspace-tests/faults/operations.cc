@@ -5,10 +5,10 @@
  */
 #include "faults/injector.hh"
 
-#include "backend/private.hh"
+#include "pipe/kinds.hh"
+#include "pipe/pipe.hh"
+#include "pipe/private.hh"
 #include "support/files.hh"
-#include "support/kinds.hh"
-#include "support/pipe.hh"
 
 #include <sys/ioctl.h>
 #include <sys/socket.h>

@@ -9,7 +9,6 @@
 
 #include <array>
 #include <chrono>
-#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <thread>
@@ -36,8 +35,7 @@ std::string contents(const std::string &path)
 
 std::string module_image()
 {
-	const char *named = std::getenv("PRIVPIPE_HARDEN");
-	std::string path = named ? named : "/lib/privpipe_harden.ko";
+	const std::string path = "/lib/privpipe_harden.ko";
 	std::string image = contents(path);
 
 	if (image.empty())

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-/** The module's file, $PRIVPIPE_HARDEN or /lib/privpipe_harden.ko, as bytes. */
+/** The module's file, /lib/privpipe_harden.ko, as bytes. */
 std::string module_image();
 
 /** init_module(2) of @image with @parameters such as "mode=audit". */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Loading and removing privpipe_harden.ko: what it refuses, and what it leaves behind. */
 #include "harden/control.hh"
+#include "pipe/fuse.hh"
+#include "pipe/kinds.hh"
+#include "pipe/pipe.hh"
 #include "support/async.hh"
 #include "support/child.hh"
 #include "support/files.hh"
-#include "support/fuse.hh"
-#include "support/kinds.hh"
-#include "support/pipe.hh"
 
 #include <gtest/gtest.h>
 
@@ -102,6 +102,29 @@ void expect_untouched()
 	EXPECT_NE(access("/sys/module/privpipe_harden", F_OK), 0);
 	EXPECT_EQ(file_in_pipe(), Seen::new_bytes);
 }
+
+/*
+ * A task of that name that sleeps in the module's vmsplice(), for want of room in a pipe, and so
+ * holds the module until the kernel disturbs it after 15 s.
+ */
+class Holder {
+public:
+	bool waits() { return call_.waits(); }
+	/** Makes room. */
+	void expect_to_go_on()
+	{
+		EXPECT_TRUE(same(drain(pipe_.in()), before_));
+		EXPECT_EQ(call_.get(), moved(1)) << "not as if nothing had happened";
+	}
+
+private:
+	Pipe pipe_ = make_stock_pipe();
+	std::string before_ = fill(pipe_);
+	Async<Result> call_{[this] {
+		prctl(PR_SET_NAME, "holder");
+		return do_vmsplice(pipe_.out(), "x");
+	}};
+};
 
 } // namespace
 
@@ -332,26 +355,19 @@ TEST(Waiting, AVmspliceForRoomNeitherKeepsItFromLoadingNorFails)
 	EXPECT_EQ(soften(), moved(0));
 }
 
-/* It sleeps in the very function that is to go, until the kernel disturbs it after 15 s. */
 TEST(Waiting, ATaskThatHoldsTheTransitionIsNamed)
 {
 	KernelLog log;
-	Pipe pipe = make_stock_pipe();
-	std::string before = fill(pipe);
 
 	ASSERT_EQ(harden(), moved(0));
-	Async call([&] {
-		prctl(PR_SET_NAME, "holder");
-		return do_vmsplice(pipe.out(), "x");
-	});
+	Holder holder;
 
-	ASSERT_TRUE(call.waits());
+	ASSERT_TRUE(holder.waits());
 	disable();
 	EXPECT_TRUE(log.says("privpipe_harden: still waiting for holder[", 14)) << log.text();
 	EXPECT_TRUE(in_transition());
 	EXPECT_EQ(soften(), moved(0));
-	EXPECT_TRUE(same(drain(pipe.in()), before));
-	EXPECT_EQ(call.get(), moved(1)) << "the call went on as if nothing had happened";
+	holder.expect_to_go_on();
 }
 
 /* As an administrator or systemd does, with Debian's kmod. */
@@ -441,16 +457,10 @@ TEST(Unit, EnablesWhatWasDisabled)
 
 TEST(Unit, DoesNotWaitForEverToStop)
 {
-	Pipe pipe = make_stock_pipe();
-	std::string before = fill(pipe);
-
 	ASSERT_EQ(harden(), moved(0));
-	Async call([&] {
-		prctl(PR_SET_NAME, "holder");
-		return do_vmsplice(pipe.out(), "x");
-	});
+	Holder holder;
 
-	ASSERT_TRUE(call.waits());
+	ASSERT_TRUE(holder.waits());
 	for (const std::string &command :
 	     {unit_says("ExecStop"), std::string("modprobe -r privpipe_harden")}) {
 		Said said = run("LIMIT=1 " + command);
@@ -458,8 +468,7 @@ TEST(Unit, DoesNotWaitForEverToStop)
 		EXPECT_NE(said.status, 0);
 		EXPECT_NE(said.words.find("holder["), std::string::npos) << said.words;
 	}
-	EXPECT_TRUE(same(drain(pipe.in()), before));
-	EXPECT_EQ(call.get(), moved(1));
+	holder.expect_to_go_on();
 	EXPECT_EQ(run(unit_says("ExecStop")).status, 0);
 	expect_untouched();
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What privpipe_harden.ko counts and tells in either mode. */
 #include "harden/control.hh"
+#include "pipe/fuse.hh"
+#include "pipe/kinds.hh"
+#include "pipe/pipe.hh"
 #include "support/cgroup.hh"
 #include "support/child.hh"
 #include "support/files.hh"
-#include "support/fuse.hh"
-#include "support/kinds.hh"
-#include "support/pipe.hh"
 
 #include <gtest/gtest.h>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Replies of a FUSE daemon that are spliced and turn out shorter than their headers say. */
 #include "harden/control.hh"
-#include "support/fuse.hh"
-#include "support/pipe.hh"
+#include "pipe/fuse.hh"
+#include "pipe/pipe.hh"
 
 #include <gtest/gtest.h>
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Calls that need no memory of a stock kernel, in a memory cgroup that is full. */
 #include "harden/control.hh"
+#include "pipe/fuse.hh"
+#include "pipe/kinds.hh"
+#include "pipe/pipe.hh"
 #include "support/async.hh"
 #include "support/cgroup.hh"
 #include "support/child.hh"
 #include "support/files.hh"
-#include "support/fuse.hh"
-#include "support/kinds.hh"
-#include "support/pipe.hh"
 
 #include <gtest/gtest.h>
 

@@ -6,16 +6,9 @@
 #include <sys/syscall.h>
 
 #include <chrono>
-#include <cstdlib>
-#include <fstream>
 #include <thread>
 
 using namespace std::chrono_literals;
-
-Result remove_module()
-{
-	return result_of(syscall(SYS_delete_module, "privpipe", O_NONBLOCK));
-}
 
 Result remove_module_soon()
 {
@@ -30,18 +23,9 @@ Result remove_module_soon()
 
 Result load_module()
 {
-	const char *path = std::getenv("PRIVPIPE");
-	Fd file(open(path ? path : "/lib/privpipe.ko", O_RDONLY | O_CLOEXEC), "open privpipe.ko");
+	Fd file(open("/lib/privpipe.ko", O_RDONLY | O_CLOEXEC), "open privpipe.ko");
 
 	return result_of(syscall(SYS_finit_module, file.get(), "", 0));
-}
-
-int module_users()
-{
-	int users = -1;
-
-	std::ifstream("/sys/module/privpipe/refcnt") >> users;
-	return users;
 }
 
 void WithModule::TearDown()

@@ -4,6 +4,7 @@
 
 #include "support/fd.hh"
 #include "support/result.hh"
+#include "support/users.hh"
 
 #include <linux/privpipe.h>
 
@@ -11,14 +12,10 @@
 
 #include <string>
 
-/** delete_module(2): EAGAIN says that somebody holds the module. */
-Result remove_module();
-/** The same, until it is removed or ten seconds are over: a file's last put may be on its way. */
+/** As remove_module(), until it is removed or ten seconds are over. */
 Result remove_module_soon();
-/** finit_module(2) of $PRIVPIPE or /lib/privpipe.ko. */
+/** finit_module(2) of /lib/privpipe.ko. */
 Result load_module();
-/** How many hold it. */
-int module_users();
 
 /** Each test ends with a module that nobody holds, whatever happened. */
 class WithModule : public testing::Test {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The memory that a pipe costs, and the cgroup that pays for it. */
-#include "backend/private.hh"
+#include "pipe/kinds.hh"
+#include "pipe/private.hh"
 #include "support/cgroup.hh"
 #include "support/child.hh"
 #include "support/files.hh"
-#include "support/kinds.hh"
 
 #include <gtest/gtest.h>
 

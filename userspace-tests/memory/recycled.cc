@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Memory that pipes keep to use again: it is given back before anybody suffers. */
+#include "pipe/pipe.hh"
 #include "support/cgroup.hh"
 #include "support/child.hh"
 #include "support/cpu.hh"
 #include "support/files.hh"
-#include "support/pipe.hh"
 
 #include <gtest/gtest.h>
 

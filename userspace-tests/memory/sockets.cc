@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What a private pipe gives to a socket whose peer does not read: who is charged, and how much. */
-#include "backend/private.hh"
+#include "pipe/kinds.hh"
+#include "pipe/private.hh"
 #include "support/cgroup.hh"
 #include "support/child.hh"
 #include "support/files.hh"
-#include "support/kinds.hh"
 
 #include <gtest/gtest.h>
 

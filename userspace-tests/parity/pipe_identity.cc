@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* A pipe end as the rest of the system sees it: mode, flags, copies and other openers. */
+#include "pipe/pipe.hh"
 #include "support/async.hh"
 #include "support/child.hh"
-#include "support/pipe.hh"
 
 #include <gtest/gtest.h>
 

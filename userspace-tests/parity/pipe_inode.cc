@@ -3,8 +3,8 @@
  * All that can be asked of a pipe's inode besides reading and writing: each is asked of a stock
  * pipe and of one of the backend under test, and the answers are the same, for root and for others.
  */
+#include "pipe/pipe.hh"
 #include "support/child.hh"
-#include "support/pipe.hh"
 
 #include <gtest/gtest.h>
 

@@ -3,7 +3,7 @@
  * Calls on user memory that changes under them: pages that can't be accessed for a moment, and page
  * faults that nobody answers. What a call says it moved is what it moved, and no byte is skipped.
  */
-#include "support/pipe.hh"
+#include "pipe/pipe.hh"
 
 #include <gtest/gtest.h>
 

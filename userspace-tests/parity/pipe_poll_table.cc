@@ -3,11 +3,11 @@
  * Every way to ask for every event in every state of a pipe: what is said at once, who is woken by
  * a change of state, and who is not. The tables hold for a stock pipe on the kernel that runs.
  */
+#include "pipe/kinds.hh"
+#include "pipe/pipe.hh"
+#include "pipe/signals.hh"
 #include "support/async.hh"
-#include "support/kinds.hh"
-#include "support/pipe.hh"
 #include "support/ring.hh"
-#include "support/signals.hh"
 
 #include <gtest/gtest.h>
 
@@ -208,6 +208,29 @@ void close_writer(Scene &scene)
 	scene.pipe.write_end.reset();
 }
 
+void close_both(Scene &scene)
+{
+	close_reader(scene);
+	close_writer(scene);
+}
+
+/* What is open then is one end for both directions. */
+void keep_one_for_both(Scene &scene)
+{
+	scene.open_third(O_RDWR);
+	close_both(scene);
+}
+
+/* What is open then is a new end of @mode, of a pipe that had none: its name was kept by O_PATH. */
+void keep_only_new(Scene &scene, int mode)
+{
+	scene.open_third(O_PATH);
+	close_both(scene);
+	scene.pipe.read_end = std::move(scene.third);
+	scene.open_third(mode);
+	close_reader(scene);
+}
+
 void write_packet(Scene &scene)
 {
 	set_status_flag(scene.pipe.out(), O_DIRECT);
@@ -275,54 +298,22 @@ const State states[] = {
 		 s.open_third(O_RDONLY);
 	 },
 	 {{}, out, 0}},
-	{"one_for_both",
-	 [](Scene &s) {
-		 s.open_third(O_RDWR);
-		 close_reader(s);
-		 close_writer(s);
-	 },
-	 {{}, {}, out}},
+	{"one_for_both", keep_one_for_both, {{}, {}, out}},
 	{"one_for_both_and_bytes",
 	 [](Scene &s) {
 		 write_one(s);
-		 s.open_third(O_RDWR);
-		 close_reader(s);
-		 close_writer(s);
+		 keep_one_for_both(s);
 	 },
 	 {{}, {}, in | out}},
 	{"one_for_both_and_full",
 	 [](Scene &s) {
 		 fill_it(s);
-		 s.open_third(O_RDWR);
-		 close_reader(s);
-		 close_writer(s);
+		 keep_one_for_both(s);
 	 },
 	 {{}, {}, in}},
-	{"only_a_new_reader",
-	 [](Scene &s) {
-		 s.open_third(O_PATH);
-		 close_reader(s);
-		 close_writer(s);
-
-		 Fd path = std::move(s.third);
-
-		 s.pipe.read_end = std::move(path);
-		 s.open_third(O_RDONLY);
-		 close_reader(s);
-	 },
-	 {{}, {}, EPOLLHUP}},
+	{"only_a_new_reader", [](Scene &s) { keep_only_new(s, O_RDONLY); }, {{}, {}, EPOLLHUP}},
 	{"only_a_new_writer",
-	 [](Scene &s) {
-		 s.open_third(O_PATH);
-		 close_reader(s);
-		 close_writer(s);
-
-		 Fd path = std::move(s.third);
-
-		 s.pipe.read_end = std::move(path);
-		 s.open_third(O_WRONLY);
-		 close_reader(s);
-	 },
+	 [](Scene &s) { keep_only_new(s, O_WRONLY); },
 	 {{}, {}, out | EPOLLERR}},
 };
 
@@ -368,10 +359,7 @@ const Change changes[] = {
 	{"new_writer", [](Scene &) {}, reader, 0, 0, [](Scene &s) { s.open_third(O_WRONLY); }},
 	{"new_reader", fill_it, writer, 0, 0, [](Scene &s) { s.open_third(O_RDONLY); }},
 	{"close_both_seen_by_both", [](Scene &s) { s.open_third(O_RDWR); }, third, out, out,
-	 [](Scene &s) {
-		 close_reader(s);
-		 close_writer(s);
-	 }},
+	 close_both},
 	{"write_seen_by_both", [](Scene &s) { s.open_third(O_RDWR); }, third, out, in | out,
 	 write_one},
 	{"read_seen_by_both",

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* read(2) and write(2) on a pipe: boundaries, atomicity, packets, vectors and faults. */
+#include "pipe/pipe.hh"
+#include "pipe/signals.hh"
 #include "support/async.hh"
-#include "support/pipe.hh"
-#include "support/signals.hh"
 
 #include <gtest/gtest.h>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The capacity of a pipe, and the limits on what a user may have of it. */
+#include "pipe/pipe.hh"
 #include "support/async.hh"
 #include "support/child.hh"
-#include "support/pipe.hh"
 
 #include <gtest/gtest.h>
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Notifications that a pipe can be read or written or has lost its other side. */
+#include "pipe/pipe.hh"
+#include "pipe/signals.hh"
 #include "support/async.hh"
-#include "support/pipe.hh"
 #include "support/ring.hh"
-#include "support/signals.hh"
 
 #include <gtest/gtest.h>
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* sendfile: from what has offsets to everything. */
+#include "pipe/kinds.hh"
+#include "pipe/signals.hh"
 #include "support/async.hh"
 #include "support/files.hh"
-#include "support/kinds.hh"
 #include "support/oddities.hh"
-#include "support/signals.hh"
 
 #include <gtest/gtest.h>
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Arguments that splice refuses, and the errno when several things are wrong. */
+#include "pipe/kinds.hh"
+#include "pipe/pipe.hh"
+#include "pipe/signals.hh"
 #include "support/files.hh"
-#include "support/kinds.hh"
 #include "support/oddities.hh"
-#include "support/pipe.hh"
-#include "support/signals.hh"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* splice between a pipe and what has offsets: how much moves, from where to where. */
+#include "pipe/kinds.hh"
 #include "support/files.hh"
-#include "support/kinds.hh"
 
 #include <gtest/gtest.h>
 

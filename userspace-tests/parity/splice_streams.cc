@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* splice between a pipe and what has no offsets, and from everything to everything. */
+#include "pipe/kinds.hh"
+#include "pipe/signals.hh"
 #include "support/async.hh"
-#include "support/kinds.hh"
-#include "support/signals.hh"
 
 #include <gtest/gtest.h>
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Refusals that come from the file a pipe is spliced to, and what watchers of files are told. */
+#include "pipe/kinds.hh"
+#include "pipe/signals.hh"
 #include "support/files.hh"
-#include "support/kinds.hh"
 #include "support/notify.hh"
-#include "support/signals.hh"
 
 #include <gtest/gtest.h>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* tee: what is in one pipe into another, and still there. */
+#include "pipe/kinds.hh"
+#include "pipe/signals.hh"
 #include "support/files.hh"
-#include "support/kinds.hh"
-#include "support/signals.hh"
 
 #include <gtest/gtest.h>
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* vmsplice: memory into the write end, bytes out of the read end. */
+#include "pipe/kinds.hh"
+#include "pipe/signals.hh"
 #include "support/async.hh"
 #include "support/child.hh"
 #include "support/files.hh"
-#include "support/kinds.hh"
-#include "support/signals.hh"
 
 #include <gtest/gtest.h>
 

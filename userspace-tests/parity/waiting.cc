@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Every call that can wait: what it waits for, what ends the wait, and what then has moved. */
+#include "pipe/kinds.hh"
+#include "pipe/signals.hh"
 #include "support/async.hh"
 #include "support/files.hh"
-#include "support/kinds.hh"
-#include "support/signals.hh"
 
 #include <gtest/gtest.h>
 

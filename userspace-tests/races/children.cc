@@ -2,9 +2,9 @@
 /* Ends that go to other processes, by fork and by message. */
 #include "races/scenarios.hh"
 
+#include "pipe/pipe.hh"
 #include "races/record.hh"
 #include "races/round.hh"
-#include "support/pipe.hh"
 
 #include <sys/socket.h>
 #include <sys/wait.h>

@@ -2,11 +2,11 @@
 /* Files that change while they are spliced. */
 #include "races/scenarios.hh"
 
-#include "backend/backend.hh"
+#include "pipe/backend.hh"
+#include "pipe/pipe.hh"
 #include "races/record.hh"
 #include "races/round.hh"
 #include "support/files.hh"
-#include "support/pipe.hh"
 
 #include <fcntl.h>
 

@@ -3,7 +3,7 @@
  * privpipe-races: everybody at once. Each scenario runs its share of the time, while signals come,
  * the page cache is dropped, memory is short and somebody tries to remove the module.
  */
-#include "backend/private.hh"
+#include "pipe/private.hh"
 #include "races/round.hh"
 #include "races/scenarios.hh"
 

@@ -2,10 +2,10 @@
 /* Memory that changes hands, and memory that runs out. */
 #include "races/scenarios.hh"
 
-#include "backend/backend.hh"
+#include "pipe/backend.hh"
+#include "pipe/pipe.hh"
 #include "races/round.hh"
 #include "support/files.hh"
-#include "support/pipe.hh"
 
 #include <sys/mman.h>
 #include <sys/stat.h>

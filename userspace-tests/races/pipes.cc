@@ -2,10 +2,10 @@
 /* Threads at both ends of pipes, and between pipes. */
 #include "races/scenarios.hh"
 
-#include "backend/backend.hh"
+#include "pipe/backend.hh"
+#include "pipe/pipe.hh"
 #include "races/record.hh"
 #include "races/round.hh"
-#include "support/pipe.hh"
 
 #include <fcntl.h>
 

@@ -23,7 +23,6 @@ public:
 	void loop(std::function<void()> step);
 	/** Lets the threads run, then ends them. */
 	void run_for(double seconds);
-	bool is_over() const { return over_; }
 
 private:
 	void finish();

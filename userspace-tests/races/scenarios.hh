@@ -2,7 +2,7 @@
 /* The scenarios of privpipe-races, and the steps that they share. */
 #pragma once
 
-#include "support/pipe.hh"
+#include "pipe/pipe.hh"
 
 #include <cstddef>
 #include <cstdint>

@@ -2,10 +2,10 @@
 /* Each call that can wait, ended by signals. */
 #include "races/scenarios.hh"
 
-#include "backend/backend.hh"
+#include "pipe/backend.hh"
+#include "pipe/pipe.hh"
 #include "races/round.hh"
 #include "support/files.hh"
-#include "support/pipe.hh"
 
 #include <sys/prctl.h>
 #include <sys/sendfile.h>

@@ -41,8 +41,8 @@ test_no_package_is_removed_and_no_boot_image_made() {
 test_apt_is_told_to_remove_nothing() {
 	as_if_installed busybox
 	as_user 0
-	sed -i 's/qemu-system-arm/busybox-static/' "$(copy_of scripts)/install-deps"
-	fails "$tmp/scripts/install-deps" arm64
+	sed -i 's/qemu-system-arm/busybox-static/' "$(copy_of scripts)/deps/install"
+	fails "$tmp/scripts/deps/install" arm64
 	says "Packages need to be removed"
 }
 

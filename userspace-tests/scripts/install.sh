@@ -3,7 +3,7 @@
 # make install and make uninstall, into directories of the tests'.
 
 headers() {
-	scripts/fetch-headers "$(scripts/find-kernel newest)"
+	scripts/deps/fetch-headers "$(scripts/deps/find-kernel newest)"
 }
 
 # install_into DIR [SETTING...]: with modules for Debian's newest kernel, unless a setting differs.
@@ -54,7 +54,7 @@ test_uninstall_works_when_the_kernel_is_gone() {
 }
 
 test_depmod_knows_the_modules_while_they_are_there() {
-	release=$(scripts/find-kernel newest)
+	release=$(scripts/deps/find-kernel newest)
 	deps=$tmp/root/lib/modules/$release/modules.dep
 	mkdir -p "$tmp/root/lib/modules/$release/kernel"
 	install_into "$tmp/root"
@@ -91,7 +91,7 @@ test_what_is_there_is_known_when_it_ends_early() {
 
 # The kernel looks for a signature where the file ends with these words; what stands before them is its own affair.
 test_a_signature_survives() {
-	module=$(scripts/build-module)
+	module=$(scripts/build/module)
 	cp -p "$module" "$tmp/unsigned.ko"
 	trap 'cp -p "$tmp/unsigned.ko" "$module"; rm -rf "$tmp"' EXIT
 	printf 'signature~Module signature appended~\n' >>"$module"
@@ -99,7 +99,7 @@ test_a_signature_survives() {
 	cmp "$module" "$tmp"/root/lib/modules/*/updates/privpipe.ko || fail "what was signed is not what is there"
 	cmp -s "$tmp/unsigned.ko" "$tmp"/root/lib/modules/*/updates/privpipe.ko && fail "it was not signed"
 	size=$(stat -c %s "$tmp"/root/lib/modules/*/updates/privpipe_harden.ko)
-	[ "$size" -lt "$(stat -c %s "$(scripts/build-module '' module/harden)")" ] || fail "what is not signed is not stripped"
+	[ "$size" -lt "$(stat -c %s "$(scripts/build/module '' harden)")" ] || fail "what is not signed is not stripped"
 }
 
 test_an_unsupported_kernel_is_said_and_the_rest_installed() {
@@ -162,7 +162,7 @@ test_any_user_installs_below_home() {
 test_a_blank_in_the_path_is_said() {
 	mkdir "$tmp/with blank"
 	cp -r scripts "$tmp/with blank"
-	fails "$tmp/with blank/scripts/build-module"
+	fails "$tmp/with blank/scripts/build/module"
 	says "a blank or a colon in the path"
 }
 

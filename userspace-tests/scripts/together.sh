@@ -30,9 +30,9 @@ test_a_guest_of_the_same_name_waits() {
 	bash -c 'source scripts/common.sh; hold guest-test-together; echo held; exec sleep 1000' >"$tmp/held" &
 	holder=$!
 	until_there "$tmp/held"
-	timeout 2 scripts/run-guest test-together <(echo shell) >"$tmp/said" 2>&1 || true
+	timeout 2 scripts/guest/run test-together <(echo shell) >"$tmp/said" 2>&1 || true
 	kill $holder
-	says "waiting for another run-guest"
+	says "waiting for another guest/run"
 	[ "$(cat build/guest/test-together/disk)" = precious ] || fail "its files are gone"
 	rm -r build/guest/test-together
 }
@@ -43,25 +43,28 @@ test_what_is_held_is_held_for_the_scripts_called_too() {
 
 # All that check calls is replaced by what waits, or is over at once.
 fake_check() {
-	mkdir -p "$tmp/tree/scripts"
+	mkdir -p "$tmp"/tree/scripts/{build,test}
 	cp scripts/{check,common.sh} "$tmp/tree/scripts"
-	for script in build-user build-module test-host kunit test-module test-harden stress demo demo-harden; do
-		printf '#!/bin/bash\necho "1 passed, 0 failed, 0 skipped"\n' >"$tmp/tree/scripts/$script"
+	for script in build/{user,module} test/{host,kunit,run} demo; do
+		# shellcheck disable=SC2016 # $1 is the stand-in's
+		printf '#!/bin/bash\n[ ! -f %s/tree/$1 ] || exec %s/tree/$1\necho "1 passed, 0 failed, 0 skipped"\n' \
+			"$tmp" "$tmp" >"$tmp/tree/scripts/$script"
 	done
-	for script in "$@"; do
-		printf '#!/bin/bash\nsleep 1000 &\necho $$ $! >%s\nsleep 1001; true\n' "$tmp/$script" >"$tmp/tree/scripts/$script"
+	for name in "$@"; do
+		printf '#!/bin/bash\nsleep 1000 &\necho $$ $! >%s\nsleep 1001; true\n' "$tmp/$name" >"$tmp/tree/$name"
+		chmod +x "$tmp/tree/$name"
 	done
-	chmod +x "$tmp"/tree/scripts/*
+	chmod -R +x "$tmp"/tree/scripts
 }
 
 # end_check SIGNAL: while the scripts of fake_check wait.
 end_check() {
-	fake_check test-module stress
+	fake_check module stress
 	"$tmp/tree/scripts/check" >"$tmp/said" 2>&1 &
 	check=$!
-	until_there "$tmp"/{test-module,stress}
+	until_there "$tmp"/{module,stress}
 	kill -"$1" $check
-	read -ra pids < <(cat "$tmp"/{test-module,stress} | xargs)
+	read -ra pids < <(cat "$tmp"/{module,stress} | xargs)
 	gone $check "${pids[@]}"
 }
 
@@ -77,7 +80,8 @@ test_check_counts_what_every_part_says() {
 	fake_check
 	works "$tmp/tree/scripts/check"
 	says "7 passed, 0 failed, 0 skipped"
-	printf '#!/bin/bash\nexit 1\n' >"$tmp/tree/scripts/stress"
+	printf '#!/bin/bash\nexit 1\n' >"$tmp/tree/stress"
+	chmod +x "$tmp/tree/stress"
 	fails "$tmp/tree/scripts/check"
 	says "6 passed, 1 failed, 0 skipped"
 }

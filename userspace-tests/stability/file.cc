@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* D1, D3, D6: what a pipe holds of a file, whatever becomes of the file afterwards. */
+#include "pipe/kinds.hh"
 #include "support/child.hh"
 #include "support/cpu.hh"
 #include "support/disk.hh"
 #include "support/files.hh"
-#include "support/kinds.hh"
 
 #include <gtest/gtest.h>
 

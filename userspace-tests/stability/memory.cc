@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* D2, D5, D7: what a pipe holds of a process's memory. */
+#include "pipe/kinds.hh"
 #include "support/child.hh"
 #include "support/files.hh"
-#include "support/kinds.hh"
 
 #include <gtest/gtest.h>
 

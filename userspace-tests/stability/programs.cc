@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* How well-known programs use these calls: what they rely on, and what they get. */
+#include "pipe/kinds.hh"
 #include "support/files.hh"
-#include "support/kinds.hh"
 
 #include <gtest/gtest.h>
 

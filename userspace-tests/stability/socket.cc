@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* D8: pages that a socket brings may belong to a file at the other end of the connection. */
+#include "pipe/kinds.hh"
 #include "support/files.hh"
-#include "support/kinds.hh"
 
 #include <gtest/gtest.h>
 

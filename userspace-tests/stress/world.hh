@@ -2,7 +2,7 @@
 /* One of the two sides of a comparison: pipes of one backend, and files and sockets of its own. */
 #pragma once
 
-#include "backend/backend.hh"
+#include "pipe/backend.hh"
 #include "stress/program.hh"
 #include "support/fd.hh"
 #include "support/files.hh"

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Arenas: memory whose pages can be given away. */
-#include "backend/private.hh"
+#include "pipe/kinds.hh"
+#include "pipe/private.hh"
 #include "support/child.hh"
 #include "support/files.hh"
-#include "support/kinds.hh"
 
 #include <gtest/gtest.h>
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* PRIVPIPE_F_DIRECT: pages of files to sockets as they are. */
-#include "backend/private.hh"
+#include "pipe/kinds.hh"
+#include "pipe/private.hh"
 #include "support/bytes.hh"
 #include "support/cpu.hh"
 #include "support/files.hh"
-#include "support/kinds.hh"
 
 #include <gtest/gtest.h>
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* While a call writes the bytes of a pipe elsewhere: nobody else reads, and all are told
  * afterwards. */
+#include "pipe/kinds.hh"
+#include "pipe/pipe.hh"
+#include "pipe/signals.hh"
 #include "support/async.hh"
-#include "support/kinds.hh"
-#include "support/pipe.hh"
-#include "support/signals.hh"
 
 #include <gtest/gtest.h>
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Private pipes in the hands of the stock system calls, and beside stock pipes. */
-#include "backend/private.hh"
+#include "pipe/kinds.hh"
+#include "pipe/private.hh"
+#include "pipe/signals.hh"
 #include "support/async.hh"
 #include "support/files.hh"
-#include "support/kinds.hh"
-#include "support/signals.hh"
 
 #include <gtest/gtest.h>
 

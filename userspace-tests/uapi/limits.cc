@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* An unprivileged user: the device, and limits shared with the user's stock pipes. */
-#include "backend/private.hh"
+#include "pipe/pipe.hh"
+#include "pipe/private.hh"
 #include "support/child.hh"
-#include "support/pipe.hh"
 
 #include <gtest/gtest.h>
 

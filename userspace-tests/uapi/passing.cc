@@ -1,46 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Ends that travel: to other processes, over sockets, into themselves; and what holds the module.
  */
-#include "backend/private.hh"
+#include "pipe/kinds.hh"
+#include "pipe/private.hh"
 #include "support/async.hh"
 #include "support/child.hh"
 #include "support/files.hh"
-#include "support/kinds.hh"
 #include "support/scm.hh"
+#include "support/users.hh"
 
 #include <gtest/gtest.h>
 
 #include <sys/socket.h>
-#include <sys/syscall.h>
-
-#include <chrono>
-#include <cstring>
-#include <fstream>
-
-namespace {
-
-/* How many files hold the module. */
-int module_users()
-{
-	int users = -1;
-
-	std::ifstream("/sys/module/privpipe/refcnt") >> users;
-	return users;
-}
-
-/* Waits until @users files hold the module: the last put of a file may be on its way. */
-testing::AssertionResult module_users_become(int users)
-{
-	const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-
-	while (module_users() != users && std::chrono::steady_clock::now() < give_up)
-		sched_yield();
-	if (module_users() == users)
-		return testing::AssertionSuccess();
-	return testing::AssertionFailure() << module_users() << " users, expected " << users;
-}
-
-} // namespace
 
 TEST(Passing, AnEndReceivedOverASocketIsTheSameEnd)
 {
@@ -178,8 +149,7 @@ TEST(ModuleUse, EveryOpenEndHoldsTheModuleUntilItIsClosed)
 		for (int i = 0; i < pipes; i++)
 			all.push_back(make_pipe());
 		EXPECT_GE(module_users(), users + pipes);
-		EXPECT_EQ(result_of(syscall(SYS_delete_module, "privpipe", O_NONBLOCK)),
-			  failed(EWOULDBLOCK));
+		EXPECT_EQ(remove_module(), failed(EAGAIN));
 		put(all[pipes / 2].out(), "abc");
 		EXPECT_EQ(drain(all[pipes / 2].in()), "abc");
 	}

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* When splice takes pages out of the page cache, and when it copies them. */
-#include "backend/private.hh"
+#include "pipe/pipe.hh"
+#include "pipe/private.hh"
 #include "support/cpu.hh"
 #include "support/files.hh"
-#include "support/pipe.hh"
 
 #include <gtest/gtest.h>
 

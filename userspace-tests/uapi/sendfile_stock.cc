@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* PRIVPIPE_SENDFILE into a stock pipe: nobody is kept from the pipe by a slow file. */
+#include "pipe/fuse.hh"
 #include "support/async.hh"
 #include "support/files.hh"
-#include "support/fuse.hh"
 
 #include <gtest/gtest.h>
 

@@ -3,8 +3,8 @@
  * What a socket's options and state make of a splice out of it: the same for a private pipe as for
  * a stock one. Each scenario runs with both and says in words what came of it.
  */
-#include "support/families.hh"
-#include "support/kinds.hh"
+#include "pipe/families.hh"
+#include "pipe/kinds.hh"
 
 #include <gtest/gtest.h>
 

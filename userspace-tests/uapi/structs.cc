@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The structures of the ABI: sizes, tails, reserved members, flags, addresses. */
-#include "backend/private.hh"
+#include "pipe/kinds.hh"
+#include "pipe/private.hh"
 #include "support/files.hh"
-#include "support/kinds.hh"
 
 #include <gtest/gtest.h>
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Commands by IORING_OP_URING_CMD beyond one at a time. */
-#include "backend/private.hh"
+#include "pipe/kinds.hh"
+#include "pipe/private.hh"
+#include "pipe/signals.hh"
 #include "support/async.hh"
 #include "support/files.hh"
-#include "support/kinds.hh"
 #include "support/ring.hh"
-#include "support/signals.hh"
 
 #include <gtest/gtest.h>
 

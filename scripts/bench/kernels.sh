@@ -1,0 +1,65 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # out, sources and tools come from bench/lab
+# Sourced by bench/lab: User-Mode Linux kernels that wait for cases. What they say goes to $out;
+# $sources and $tools are for their init.
+
+declare -A to from pid
+
+# map_by_2_mib: a kernel's memory is a file that it maps. In a tmpfs of huge pages the host maps it as a
+# real machine's kernel maps its memory; mounting one takes root.
+map_by_2_mib() {
+	memory=$(mktemp -d)
+	if ! mount -t tmpfs -o huge=always,size=100% lab "$memory" 2>/dev/null; then
+		rmdir "$memory"
+		memory=''
+		say "no tmpfs of huge pages without root: the host maps the kernels' memory by 4 KiB"
+	fi
+	trap '[ -z "$memory" ] || { umount -l "$memory" && rmdir "$memory"; }; at_exit' EXIT
+}
+
+# await NAME: until that kernel wants a case; what it says meanwhile goes to its log.
+await() {
+	local line
+	while IFS= read -r -u "${from[$1]}" line; do
+		printf '%s\n' "$line" >>"$out/$1.log"
+		[[ $line != "lab: ready"* ]] || return 0
+	done
+	tail -n 40 "$out/$1.log" >&2
+	die "the lab's $1 kernel died"
+}
+
+# boot_kernel NAME KERNEL
+boot_kernel() {
+	local in=$out/$1.in answers=$out/$1.out fd
+	rm -f "$in" "$answers"
+	mkfifo "$in" "$answers"
+	# init_on_alloc as Debian's kernels have it; ahead of other programs where that is allowed.
+	TMPDIR=${memory:-${TMPDIR-}} nice -n "$([ "$(id -u)" = 0 ] && echo -19 || echo 0)" \
+		taskset -c "$(($(nproc) - 1))" "$2" mem=4G init_on_alloc=1 quiet rootfstype=hostfs root=/ rw \
+		init="$PWD/bench/lab/init" con=null con0=fd:0,fd:1 \
+		LAB_RESULTS="$out/$1.jsonl" LAB_SOURCES="$sources" TOOLS="$tools" <"$in" >"$answers" 2>&1 &
+	pid[$1]=$!
+	exec {fd}>"$in" && to[$1]=$fd
+	exec {fd}<"$answers" && from[$1]=$fd
+	await "$1"
+	say "the $1 kernel's memory: $(awk '/^Rss/ { rss += $2 } /^ShmemPmdMapped/ { huge += $2 }
+		END { printf "%d MiB, %d of them in huge pages", rss / 1024, huge / 1024 }' \
+		"/proc/${pid[$1]}/smaps")"
+}
+
+# visit NAME CASE
+visit() {
+	echo "$2" >&"${to[$1]}"
+	await "$1"
+}
+
+# end_kernel NAME
+end_kernel() {
+	local fd
+	echo end >&"${to[$1]}"
+	# A console that is closed too early takes the line with it.
+	cat <&"${from[$1]}" >>"$out/$1.log" &
+	wait "${pid[$1]}"
+	fd=${to[$1]} && exec {fd}>&-
+	fd=${from[$1]} && exec {fd}<&-
+}
