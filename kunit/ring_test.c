@@ -195,14 +195,14 @@ static void ring_test_consume_recycles_own_folios_only(struct kunit *test)
 	struct folio *folio = slot.folio;
 
 	mutex_lock(&ring->lock);
-	pp_ring_push(ring, &slot);
+	pp_ring_push(ring, slot);
 	pp_ring_consume(ring, 2 * PAGE_SIZE, 0);
 	slot = pp_test_slot(test, 1, 0, 2 * PAGE_SIZE, 0);
 	KUNIT_EXPECT_PTR_EQ(test, slot.folio, folio);
 
 	slot.flags = PP_SLOT_FOREIGN;
 	folio_get(folio);
-	pp_ring_push(ring, &slot);
+	pp_ring_push(ring, slot);
 	pp_ring_consume(ring, 2 * PAGE_SIZE, 0);
 	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 1);
 	mutex_unlock(&ring->lock);
@@ -219,7 +219,7 @@ static void ring_test_destroy_frees_what_is_left(struct kunit *test)
 	slot.flags = PP_SLOT_FOREIGN;
 	folio_get(slot.folio);
 	mutex_lock(&ring->lock);
-	pp_ring_push(ring, &slot);
+	pp_ring_push(ring, slot);
 	mutex_unlock(&ring->lock);
 	pp_ring_destroy(ring);
 	KUNIT_EXPECT_EQ(test, folio_ref_count(slot.folio), 1);
@@ -621,11 +621,8 @@ static void produce(struct kunit *test, struct pp_ring *ring, unsigned int pages
 
 	mutex_lock(&ring->lock);
 	wake.before = pp_ring_empty(ring);
-	while (pages--) {
-		struct pp_slot slot = pp_test_slot(test, 0, 0, PAGE_SIZE, 0);
-
-		pp_ring_push(ring, &slot);
-	}
+	while (pages--)
+		pp_ring_push(ring, pp_test_slot(test, 0, 0, PAGE_SIZE, 0));
 	pp_ring_end_produce(ring, &wake);
 }
 

@@ -176,7 +176,7 @@ void pp_test_push(struct kunit *test, struct pp_ring *ring, unsigned int order,
 	struct pp_slot slot = pp_test_slot(test, order, offset, len, pos);
 
 	mutex_lock(&ring->lock);
-	pp_ring_push(ring, &slot);
+	pp_ring_push(ring, slot);
 	mutex_unlock(&ring->lock);
 }
 
@@ -207,7 +207,7 @@ void pp_test_expect_ring(struct kunit *test, struct pp_ring *ring, u64 pos,
 
 	mutex_lock(&ring->lock);
 	for (i = ring->tail; i != ring->head; i++) {
-		struct pp_slot *slot = &ring->slots[i & (ring->capacity - 1)];
+		struct pp_slot *slot = pp_ring_slot(ring, i);
 
 		KUNIT_EXPECT_NE(test, (u32)slot->len, 0);
 		KUNIT_EXPECT_LE(test, (size_t)slot->offset + slot->len,

@@ -281,7 +281,7 @@ static size_t pp_arena_move(struct pp_ring *ring, struct file *file,
 			break;
 		slot.len = folio_size(slot.folio);
 		i += folio_nr_pages(slot.folio);
-		pp_ring_push(ring, &slot);
+		pp_ring_push(ring, slot);
 	}
 	mutex_unlock(&arena->lock);
 

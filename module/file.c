@@ -131,7 +131,7 @@ static int pp_ring_merge(struct pp_ring *ring, struct iov_iter *from, ssize_t *d
 
 	if (!n || pp_ring_empty(ring))
 		return 0;
-	slot = &ring->slots[(ring->head - 1) & (ring->capacity - 1)];
+	slot = pp_ring_slot(ring, ring->head - 1);
 	end = offset_in_page(slot->offset + slot->len);
 	if (!end || end + n > PAGE_SIZE || !pp_ring_head_open(ring))
 		return 0;

@@ -239,7 +239,7 @@ long pp_ring_resize(struct pp_ring *ring, unsigned int size)
 
 	nr = ring->head - ring->tail;
 	for (i = 0; i < nr; i++)
-		slots[i] = ring->slots[(ring->tail + i) & (ring->capacity - 1)];
+		slots[i] = *pp_ring_slot(ring, ring->tail + i);
 	kvfree(ring->slots);
 	ring->slots = slots;
 	WRITE_ONCE(ring->tail, 0);
@@ -270,7 +270,7 @@ size_t pp_ring_bytes(struct pp_ring *ring)
 
 	lockdep_assert_held(&ring->lock);
 	for (i = ring->tail; i != ring->head; i++)
-		sum += ring->slots[i & (ring->capacity - 1)].len;
+		sum += pp_ring_slot(ring, i)->len;
 	return sum;
 }
 
@@ -421,16 +421,16 @@ void pp_ring_end_produce(struct pp_ring *ring, const struct pp_wake *wake)
 /**
  * pp_ring_push() - Put a slot in.
  * @ring: the pipe, locked, with room for pp_slot_pages() of @slot
- * @slot: the slot, which is copied; the ring owns the folio afterwards
+ * @slot: the slot; the ring owns the folio afterwards
  */
-void pp_ring_push(struct pp_ring *ring, const struct pp_slot *slot)
+void pp_ring_push(struct pp_ring *ring, struct pp_slot slot)
 {
 	lockdep_assert_held(&ring->lock);
-	pp_assert_private(slot);
+	pp_assert_private(&slot);
 
-	ring->slots[ring->head & (ring->capacity - 1)] = *slot;
-	WRITE_ONCE(ring->used, ring->used + pp_slot_pages(slot));
-	WRITE_ONCE(ring->held, ring->held + folio_nr_pages(slot->folio));
+	*pp_ring_slot(ring, ring->head) = slot;
+	WRITE_ONCE(ring->used, ring->used + pp_slot_pages(&slot));
+	WRITE_ONCE(ring->held, ring->held + folio_nr_pages(slot.folio));
 	WRITE_ONCE(ring->head, ring->head + 1);
 }
 
@@ -500,7 +500,7 @@ void pp_ring_consume(struct pp_ring *ring, size_t len, unsigned int flags)
  */
 bool pp_ring_head_open(struct pp_ring *ring)
 {
-	struct pp_slot *slot = &ring->slots[(ring->head - 1) & (ring->capacity - 1)];
+	struct pp_slot *slot = pp_ring_slot(ring, ring->head - 1);
 	size_t offset = offset_in_page(slot->offset);
 	struct folio *folio;
 
@@ -614,7 +614,7 @@ void pp_ring_push_fitting(struct pp_ring *ring, struct pp_slot slot)
 				  folio_size(piece.folio) - piece.offset);
 		pp_copy_folio(piece.folio, piece.offset, slot.folio, slot.offset,
 			      piece.len);
-		pp_ring_push(ring, &piece);
+		pp_ring_push(ring, piece);
 		slot.offset += piece.len;
 		slot.len -= piece.len;
 		if (!slot.len) {
@@ -622,7 +622,7 @@ void pp_ring_push_fitting(struct pp_ring *ring, struct pp_slot slot)
 			return;
 		}
 	}
-	pp_ring_push(ring, &slot);
+	pp_ring_push(ring, slot);
 }
 
 /* Says so when a caller needs more pages than were reserved for it: a bug. */
@@ -667,7 +667,7 @@ void pp_ring_publish(struct pp_ring *ring, struct pp_stage *stage,
 		entered += slot->len;
 		if (slot->flags & PP_SLOT_FOREIGN) {
 			ring->taken += slot->len;
-			pp_ring_push(ring, slot);
+			pp_ring_push(ring, *slot);
 		} else {
 			ring->copied += slot->len;
 			pp_ring_push_fitting(ring, *slot);
@@ -706,7 +706,7 @@ int pp_ring_drain_begin(struct pp_ring *ring, bool nonblock, size_t len,
 	if (ret > 0) {
 		for (i = ring->tail; i != ring->head && drain->bytes < len &&
 		     drain->nr < PP_DRAIN_SLOTS; i++) {
-			struct pp_slot *slot = &ring->slots[i & (ring->capacity - 1)];
+			struct pp_slot *slot = pp_ring_slot(ring, i);
 			size_t n = min_t(size_t, slot->len, len - drain->bytes);
 
 			bvec_set_folio(&drain->bvec[drain->nr++], slot->folio, n,
@@ -735,7 +735,7 @@ static void pp_ring_mark_shared(struct pp_ring *ring, size_t accepted)
 	unsigned int i;
 
 	for (i = ring->tail; i != ring->tail + ring->draining; i++) {
-		struct pp_slot *slot = &ring->slots[i & (ring->capacity - 1)];
+		struct pp_slot *slot = pp_ring_slot(ring, i);
 
 		if (folio_ref_count(slot->folio) > 1) {
 			slot->flags |= PP_SLOT_SHARED;

@@ -101,10 +101,16 @@ static inline bool pp_ring_writable(const struct pp_ring *ring)
 	return pp_ring_room(ring) || !READ_ONCE(ring->readers);
 }
 
+/* The slot with the index @i, which counts from the first one ever filled. */
+static inline struct pp_slot *pp_ring_slot(struct pp_ring *ring, unsigned int i)
+{
+	return &ring->slots[i & (ring->capacity - 1)];
+}
+
 /* The slot at the tail; the ring is locked and not empty. */
 static inline struct pp_slot *pp_ring_tail(struct pp_ring *ring)
 {
-	return &ring->slots[ring->tail & (ring->capacity - 1)];
+	return pp_ring_slot(ring, ring->tail);
 }
 
 struct pp_ring *pp_ring_create(unsigned int capacity);
@@ -122,7 +128,7 @@ void pp_ring_end_produce(struct pp_ring *ring, const struct pp_wake *wake);
 void pp_ring_wake_readers(struct pp_ring *ring);
 void pp_ring_wake_all(struct pp_ring *ring);
 
-void pp_ring_push(struct pp_ring *ring, const struct pp_slot *slot);
+void pp_ring_push(struct pp_ring *ring, struct pp_slot slot);
 void pp_ring_push_fitting(struct pp_ring *ring, struct pp_slot slot);
 bool pp_ring_fits(const struct pp_ring *ring, const struct pp_slot *slot);
 struct pp_slot pp_ring_pop(struct pp_ring *ring);

@@ -772,7 +772,7 @@ ssize_t pp_copy_slot(struct pp_ring *out, const struct pp_slot *slot, size_t len
 		return -ENOMEM;
 	copy.len = min(len, folio_size(copy.folio) - copy.offset);
 	pp_copy_folio(copy.folio, copy.offset, slot->folio, slot->offset, copy.len);
-	pp_ring_push(out, &copy);
+	pp_ring_push(out, copy);
 	out->copied += copy.len;
 	return copy.len;
 }
@@ -788,9 +788,7 @@ static ssize_t pp_move(struct pp_ring *in, struct pp_ring *out, size_t len)
 
 		if (n <= len && pp_slot_pages(slot) <= pp_ring_room(out) &&
 		    !(slot->flags & PP_SLOT_SHARED) && pp_ring_fits(out, slot)) {
-			struct pp_slot whole = pp_ring_pop(in);
-
-			pp_ring_push(out, &whole);
+			pp_ring_push(out, pp_ring_pop(in));
 			out->moved += n;
 			pp_count(PP_moved, n);
 		} else {

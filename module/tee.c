@@ -22,7 +22,7 @@ static ssize_t pp_tee_copy(struct pp_ring *in, struct pp_ring *out, size_t len)
 	ssize_t done = 0;
 
 	while (len && i != in->head && pp_ring_room(out)) {
-		struct pp_slot slot = in->slots[i & (in->capacity - 1)];
+		struct pp_slot slot = *pp_ring_slot(in, i);
 		ssize_t n;
 
 		slot.offset += skip;
