@@ -196,14 +196,14 @@ static void ring_test_consume_recycles_own_folios_only(struct kunit *test)
 
 	mutex_lock(&ring->lock);
 	pp_ring_push(ring, slot);
-	pp_ring_consume(ring, 2 * PAGE_SIZE, 0);
+	pp_ring_consume(ring, 2 * PAGE_SIZE);
 	slot = pp_test_slot(test, 1, 0, 2 * PAGE_SIZE, 0);
 	KUNIT_EXPECT_PTR_EQ(test, slot.folio, folio);
 
 	slot.flags = PP_SLOT_FOREIGN;
 	folio_get(folio);
 	pp_ring_push(ring, slot);
-	pp_ring_consume(ring, 2 * PAGE_SIZE, 0);
+	pp_ring_consume(ring, 2 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 1);
 	mutex_unlock(&ring->lock);
 	folio_put(folio);
@@ -409,7 +409,7 @@ static void ring_test_drain(struct kunit *test)
 		pos += drain.bvec[i].bv_len;
 	}
 	KUNIT_EXPECT_EQ(test, pos, drain.bytes);
-	pp_ring_drain_end(ring, c->written, 0);
+	pp_ring_drain_end(ring, c->written);
 	pp_test_expect_ring(test, ring, c->written, 3 * PAGE_SIZE - c->written);
 }
 
@@ -425,7 +425,7 @@ static void ring_test_drain_stops_at_its_bvec(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, drain.nr, PP_DRAIN_SLOTS);
 	KUNIT_EXPECT_EQ(test, drain.bytes, PP_DRAIN_SLOTS * 10);
 	KUNIT_EXPECT_TRUE(test, drain.more);
-	pp_ring_drain_end(ring, drain.bytes, 0);
+	pp_ring_drain_end(ring, drain.bytes);
 	pp_test_expect_ring(test, ring, PP_DRAIN_SLOTS * 10, 20);
 }
 
@@ -441,9 +441,9 @@ static void ring_test_drain_keeps_other_consumers_out(struct kunit *test)
 
 	/* Producers go on. */
 	pp_test_push(test, ring, 0, 0, PAGE_SIZE, PAGE_SIZE);
-	pp_ring_drain_end(ring, 100, 0);
+	pp_ring_drain_end(ring, 100);
 	KUNIT_EXPECT_EQ(test, pp_ring_drain_begin(ring, true, 100, &other), 1);
-	pp_ring_drain_end(ring, 0, 0);
+	pp_ring_drain_end(ring, 0);
 	pp_test_expect_ring(test, ring, 100, 2 * PAGE_SIZE - 100);
 }
 
@@ -451,11 +451,15 @@ static void ring_test_drain_marks_shared(struct kunit *test)
 {
 	struct pp_ring *ring = pp_test_ring(test, 4);
 	struct pp_drain drain;
+	struct folio *folio;
 
 	pp_test_push(test, ring, 0, 0, PAGE_SIZE, 0);
 	KUNIT_ASSERT_EQ(test, pp_ring_drain_begin(ring, true, 100, &drain), 1);
-	pp_ring_drain_end(ring, 100, PP_SLOT_SHARED);
+	folio = pp_ring_tail(ring)->folio;
+	folio_get(folio);
+	pp_ring_drain_end(ring, 100);
 	KUNIT_EXPECT_TRUE(test, pp_ring_tail(ring)->flags & PP_SLOT_SHARED);
+	folio_put(folio);
 }
 
 /* FUSE can keep what it was asked to write, and yet say that it failed. */
@@ -473,7 +477,7 @@ static void ring_test_drain_finds_kept_references(struct kunit *test)
 		kept[i] = page_folio(drain.bvec[i].bv_page);
 		folio_get(kept[i]);
 	}
-	pp_ring_drain_end(ring, PAGE_SIZE, 0);
+	pp_ring_drain_end(ring, PAGE_SIZE);
 	KUNIT_EXPECT_TRUE(test, ring->slots[1].flags & PP_SLOT_SHARED);
 	KUNIT_EXPECT_FALSE(test, ring->slots[2].flags & PP_SLOT_SHARED);
 	KUNIT_EXPECT_FALSE(test, ring->slots[3].flags & PP_SLOT_SHARED);
@@ -575,7 +579,7 @@ static int waiter_run(void *data)
 	} else {
 		w->ret = pp_ring_wait_data(w->ring, false, &wake);
 		if (w->ret > 0)
-			pp_ring_consume(w->ring, pp_ring_tail(w->ring)->len, 0);
+			pp_ring_consume(w->ring, pp_ring_tail(w->ring)->len);
 		pp_ring_end_consume(w->ring, &wake);
 	}
 	complete(&w->done);
@@ -674,7 +678,7 @@ static void ring_test_reading_wakes_writer(struct kunit *test)
 	waiter_start(test, &w, ring, true);
 	mutex_lock(&ring->lock);
 	KUNIT_EXPECT_EQ(test, pp_ring_wait_data(ring, true, &wake), 1);
-	pp_ring_consume(ring, PAGE_SIZE, 0);
+	pp_ring_consume(ring, PAGE_SIZE);
 	pp_ring_end_consume(ring, &wake);
 	waiter_expect(test, &w, 0);
 }
@@ -690,7 +694,7 @@ static void ring_test_writer_passes_wakeup_on(struct kunit *test)
 	waiter_start(test, &w[1], ring, true);
 	mutex_lock(&ring->lock);
 	KUNIT_EXPECT_EQ(test, pp_ring_wait_data(ring, true, &wake), 1);
-	pp_ring_consume(ring, PAGE_SIZE, 0);
+	pp_ring_consume(ring, PAGE_SIZE);
 	pp_ring_end_consume(ring, &wake);
 	waiter_expect(test, &w[0], 0);
 	waiter_expect(test, &w[1], 0);
@@ -759,7 +763,7 @@ static void ring_test_drain_wakes_reader_it_kept_out(struct kunit *test)
 	produce(test, ring, 2);
 	KUNIT_ASSERT_EQ(test, pp_ring_drain_begin(ring, true, PAGE_SIZE, &drain), 1);
 	waiter_start(test, &w, ring, false);
-	pp_ring_drain_end(ring, PAGE_SIZE, 0);
+	pp_ring_drain_end(ring, PAGE_SIZE);
 	waiter_expect(test, &w, 1);
 }
 
@@ -774,7 +778,7 @@ static void ring_test_drain_wakes_reader_at_the_end(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, pp_ring_drain_begin(ring, true, PAGE_SIZE, &drain), 1);
 	waiter_start(test, &w, ring, false);
 	WRITE_ONCE(ring->writers, 0);
-	pp_ring_drain_end(ring, PAGE_SIZE, 0);
+	pp_ring_drain_end(ring, PAGE_SIZE);
 	waiter_expect(test, &w, 0);
 }
 
@@ -834,7 +838,7 @@ static void ring_test_drain_tells_of_last_close(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(pollers); i++)
 		pollers[i].hung_up = false;
 
-	pp_ring_drain_end(ring, c->drained, 0);
+	pp_ring_drain_end(ring, c->drained);
 	waiter_expect(test, &w, c->drained < PAGE_SIZE);
 	for (i = 0; i < ARRAY_SIZE(pollers); i++) {
 		KUNIT_EXPECT_TRUE(test, pollers[i].hung_up);

@@ -404,7 +404,7 @@ static void splice_test_drained_page_is_not_added_to(struct kunit *test)
 	/* What came since is. */
 	pp_test_write(test, ends[1], 200, 100);
 	KUNIT_EXPECT_EQ(test, ring->used, 2);
-	pp_ring_drain_end(ring, 60, PP_SLOT_SHARED);
+	pp_ring_drain_end(ring, 60);
 	pp_test_expect_ring(test, ring, 60, 240);
 }
 
@@ -531,7 +531,7 @@ static void splice_test_move_waits_for_drain(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, pp_ring_drain_begin(ring_of(from), true, 10, &drain), 1);
 	KUNIT_EXPECT_EQ(test, splice(test, from[0], to[1], (struct privpipe_splice) {
 				.len = 10, .flags = SPLICE_F_NONBLOCK }), -EAGAIN);
-	pp_ring_drain_end(ring_of(from), 10, 0);
+	pp_ring_drain_end(ring_of(from), 10);
 	KUNIT_EXPECT_EQ(test, splice(test, from[0], to[1], (struct privpipe_splice) {
 				.len = 10 }), 10);
 	pp_test_expect_ring(test, ring_of(to), 10, 10);

@@ -188,7 +188,7 @@ void pp_test_push(struct kunit *test, struct pp_ring *ring, unsigned int order,
 void pp_test_consume(struct pp_ring *ring, size_t len)
 {
 	mutex_lock(&ring->lock);
-	pp_ring_consume(ring, len, 0);
+	pp_ring_consume(ring, len);
 	mutex_unlock(&ring->lock);
 }
 

@@ -36,12 +36,12 @@ ssize_t pp_ring_copy_user(struct pp_ring *ring, struct iov_iter *to, bool packet
 		if (got < n) {
 			size_t end = max(round_down(start + got, PAGE_SIZE), start);
 
-			pp_ring_consume(ring, end - start, 0);
+			pp_ring_consume(ring, end - start);
 			iov_iter_revert(to, start + got - end);
 			done += end - start;
 			return done ?: -EFAULT;
 		}
-		pp_ring_consume(ring, packet ? slot->len : n, 0);
+		pp_ring_consume(ring, packet ? slot->len : n);
 		done += n;
 		if (packet)
 			break;

@@ -461,17 +461,14 @@ struct pp_slot pp_ring_pop(struct pp_ring *ring)
  * pp_ring_consume() - Forget bytes at the tail.
  * @ring: the pipe, locked
  * @len: how many, at most what is there
- * @flags: PP_SLOT_SHARED when a socket now holds them
  */
-void pp_ring_consume(struct pp_ring *ring, size_t len, unsigned int flags)
+void pp_ring_consume(struct pp_ring *ring, size_t len)
 {
 	while (len) {
 		struct pp_slot *slot = pp_ring_tail(ring);
 		unsigned int pages = pp_slot_pages(slot);
 		struct folio *folio = slot->folio;
 
-		if (flags)
-			slot->flags |= flags;
 		if (len < slot->len) {
 			slot->offset += len;
 			slot->len -= len;
@@ -726,7 +723,8 @@ int pp_ring_drain_begin(struct pp_ring *ring, bool nonblock, size_t len,
 
 /*
  * A target can keep references to what it was given, also when it took less or failed:
- * a socket until it has sent, FUSE until its server lets go.  Of a slot that it accepted
+ * a socket until it has sent, FUSE until its server lets go.  It takes them while it is
+ * written to, so they show now, or are gone for good.  Of a slot that it accepted
  * in part it has that part, and pp_ring_head_open() knows what to do; of one that it did
  * not accept it may have any byte, so nothing is added to that.
  */
@@ -750,16 +748,15 @@ static void pp_ring_mark_shared(struct pp_ring *ring, size_t accepted)
  * pp_ring_drain_end() - Take the bytes out that were written elsewhere.
  * @ring: the pipe, not locked, after pp_ring_drain_begin()
  * @len: how many bytes were written
- * @flags: PP_SLOT_SHARED when the target refers to the folios now
  */
-void pp_ring_drain_end(struct pp_ring *ring, size_t len, unsigned int flags)
+void pp_ring_drain_end(struct pp_ring *ring, size_t len)
 {
 	struct pp_wake wake = {};
 
 	mutex_lock(&ring->lock);
 	wake.before = len && !pp_ring_room(ring);
 	pp_ring_mark_shared(ring, len);
-	pp_ring_consume(ring, len, flags);
+	pp_ring_consume(ring, len);
 	WRITE_ONCE(ring->draining, 0);
 	/* The last close meanwhile was hidden, also from those who ask for it alone. */
 	if (!ring->writers)

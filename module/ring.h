@@ -132,7 +132,7 @@ void pp_ring_push(struct pp_ring *ring, struct pp_slot slot);
 void pp_ring_push_fitting(struct pp_ring *ring, struct pp_slot slot);
 bool pp_ring_fits(const struct pp_ring *ring, const struct pp_slot *slot);
 struct pp_slot pp_ring_pop(struct pp_ring *ring);
-void pp_ring_consume(struct pp_ring *ring, size_t len, unsigned int flags);
+void pp_ring_consume(struct pp_ring *ring, size_t len);
 
 bool pp_ring_head_open(struct pp_ring *ring);
 
@@ -160,7 +160,7 @@ struct pp_drain {
 
 int pp_ring_drain_begin(struct pp_ring *ring, bool nonblock, size_t len,
 			struct pp_drain *drain);
-void pp_ring_drain_end(struct pp_ring *ring, size_t len, unsigned int flags);
+void pp_ring_drain_end(struct pp_ring *ring, size_t len);
 
 int pp_user_charge(struct user_struct *user, unsigned long pages);
 void pp_user_uncharge(struct user_struct *user, unsigned long pages);

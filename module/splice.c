@@ -417,8 +417,7 @@ static ssize_t pp_drain_file(struct pp_ring *ring, struct file *out, loff_t *pos
 		if (sock && pp_worth_handing(drain.bvec, drain.nr))
 			how |= MSG_SPLICE_PAGES;
 		ret = pp_send_bvec(out, pos, drain.bvec, drain.nr, drain.bytes, how);
-		pp_ring_drain_end(ring, max_t(ssize_t, ret, 0),
-				  how & MSG_SPLICE_PAGES ? PP_SLOT_SHARED : 0);
+		pp_ring_drain_end(ring, max_t(ssize_t, ret, 0));
 		if (ret <= 0)
 			break;
 		pp_count(!sock ? PP_file_out :
@@ -583,7 +582,7 @@ static ssize_t pp_stock_fill(struct pipe_inode_info *pipe, struct pp_ring *ring,
 				return done ?: -ENOMEM;
 			pp_copy_folio(part.folio, part.offset, slot->folio,
 				      slot->offset, n);
-			pp_ring_consume(ring, n, 0);
+			pp_ring_consume(ring, n);
 			pp_stock_add(pipe, part);
 			pp_count(PP_stock_handed_copied, n);
 		}
@@ -800,7 +799,7 @@ static ssize_t pp_move(struct pp_ring *in, struct pp_ring *out, size_t len)
 			n = pp_copy_slot(out, slot, len, slot->flags & flags);
 			if (n < 0)
 				return done ?: n;
-			pp_ring_consume(in, n, 0);
+			pp_ring_consume(in, n);
 			pp_count(PP_moved_copied, n);
 		}
 		done += n;
