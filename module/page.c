@@ -72,6 +72,18 @@ void pp_folio_free(struct folio *folio)
 }
 
 /**
+ * pp_slot_free() - Free the folio of a slot, or keep it to use it again.
+ * @slot: the slot
+ */
+void pp_slot_free(struct pp_slot slot)
+{
+	if (slot.flags & PP_SLOT_FOREIGN)
+		folio_put(slot.folio);
+	else
+		pp_folio_free(slot.folio);
+}
+
+/**
  * pp_stage_alloc() - Add empty folios to a stage.
  * @stage: the stage; the slots added have their lengths set as if filled
  * @offset: where in the first page the bytes shall begin, less than PAGE_SIZE
@@ -138,10 +150,8 @@ void pp_stage_cut(struct pp_stage *stage, size_t len)
 			slot->len = min_t(size_t, slot->len, len);
 			len -= slot->len;
 			nr = i + 1;
-		} else if (slot->flags & PP_SLOT_FOREIGN) {
-			folio_put(slot->folio);
 		} else {
-			pp_folio_free(slot->folio);
+			pp_slot_free(*slot);
 		}
 	}
 	stage->nr = nr;

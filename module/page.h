@@ -70,6 +70,7 @@ static inline unsigned int pp_folio_max_pages(void)
 
 struct folio *pp_folio_alloc(unsigned int pages);
 void pp_folio_free(struct folio *folio);
+void pp_slot_free(struct pp_slot slot);
 
 int pp_stage_alloc(struct pp_stage *stage, size_t offset, size_t len);
 void pp_stage_fit(struct pp_stage *stage, size_t len);

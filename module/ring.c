@@ -163,16 +163,13 @@ out_uncharge:
 }
 
 /**
- * pp_ring_clear() - Free what is in a pipe.
+ * pp_ring_clear() - Free everything that is in a pipe.
  * @ring: the pipe, locked or about to be destroyed
  */
 void pp_ring_clear(struct pp_ring *ring)
 {
-	while (!pp_ring_empty(ring)) {
-		struct pp_slot slot = pp_ring_pop(ring);
-
-		folio_put(slot.folio);
-	}
+	while (!pp_ring_empty(ring))
+		pp_slot_free(pp_ring_pop(ring));
 }
 
 /**
@@ -434,15 +431,6 @@ void pp_ring_push(struct pp_ring *ring, struct pp_slot slot)
 	WRITE_ONCE(ring->head, ring->head + 1);
 }
 
-/* The slot at the tail leaves the ring; its folio is the caller's. */
-static void pp_ring_drop(struct pp_ring *ring, const struct pp_slot *slot)
-{
-	pp_assert_private(slot);
-	WRITE_ONCE(ring->used, ring->used - pp_slot_pages(slot));
-	WRITE_ONCE(ring->held, ring->held - folio_nr_pages(slot->folio));
-	WRITE_ONCE(ring->tail, ring->tail + 1);
-}
-
 /**
  * pp_ring_pop() - Take the slot at the tail out.
  * @ring: the pipe, locked (or about to be destroyed) and not empty
@@ -451,10 +439,13 @@ static void pp_ring_drop(struct pp_ring *ring, const struct pp_slot *slot)
  */
 struct pp_slot pp_ring_pop(struct pp_ring *ring)
 {
-	struct pp_slot *slot = pp_ring_tail(ring);
+	struct pp_slot slot = *pp_ring_tail(ring);
 
-	pp_ring_drop(ring, slot);
-	return *slot;
+	pp_assert_private(&slot);
+	WRITE_ONCE(ring->used, ring->used - pp_slot_pages(&slot));
+	WRITE_ONCE(ring->held, ring->held - folio_nr_pages(slot.folio));
+	WRITE_ONCE(ring->tail, ring->tail + 1);
+	return slot;
 }
 
 /**
@@ -467,7 +458,6 @@ void pp_ring_consume(struct pp_ring *ring, size_t len)
 	while (len) {
 		struct pp_slot *slot = pp_ring_tail(ring);
 		unsigned int pages = pp_slot_pages(slot);
-		struct folio *folio = slot->folio;
 
 		if (len < slot->len) {
 			slot->offset += len;
@@ -477,11 +467,7 @@ void pp_ring_consume(struct pp_ring *ring, size_t len)
 			return;
 		}
 		len -= slot->len;
-		pp_ring_drop(ring, slot);
-		if (slot->flags & PP_SLOT_FOREIGN)
-			folio_put(folio);
-		else
-			pp_folio_free(folio);
+		pp_slot_free(pp_ring_pop(ring));
 	}
 }
 
