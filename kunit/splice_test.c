@@ -8,10 +8,14 @@
 static long splice(struct kunit *test, struct file *in, struct file *out,
 		   struct privpipe_splice arg)
 {
-	arg.size = sizeof(arg);
-	arg.fd_in = pp_test_fd(test, in);
-	arg.fd_out = pp_test_fd(test, out);
-	return pp_splice(pp_ring_of(in) ? in : out, &arg, false);
+	struct pp_call call = {
+		.file = pp_ring_of(in) ? in : out,
+		.arg.splice = arg,
+	};
+
+	call.arg.splice.fd_in = pp_test_fd(test, in);
+	call.arg.splice.fd_out = pp_test_fd(test, out);
+	return pp_splice(&call);
 }
 
 static struct pp_ring *ring_of(struct file *ends[2])

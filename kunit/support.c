@@ -575,17 +575,15 @@ struct file *pp_test_stream(struct kunit *test, struct pp_test_io *io)
 	return file;
 }
 
-static const struct file_operations pp_test_device_fops = {};
-
 /**
- * pp_test_device() - Make what stands for an open /dev/privpipe.
+ * pp_test_device() - Open /dev/privpipe, as it were.
  * @test: the test
  *
  * Return: the file.
  */
 struct file *pp_test_device(struct kunit *test)
 {
-	return pp_test_open(test, S_IFCHR, &pp_test_device_fops, NULL);
+	return pp_test_open(test, S_IFCHR, &pp_device_fops, NULL);
 }
 
 /*
@@ -681,7 +679,7 @@ long pp_test_command(struct kunit *test, struct file *file, unsigned int cmd,
 	long ret;
 
 	KUNIT_ASSERT_EQ(test, copy_to_user(uarg, arg, size), 0);
-	ret = pp_command(file, cmd, uarg, false);
+	ret = file->f_op->unlocked_ioctl(file, cmd, (unsigned long)uarg);
 	KUNIT_ASSERT_EQ(test, copy_from_user(arg, uarg, size), 0);
 	return ret;
 }

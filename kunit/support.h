@@ -15,10 +15,10 @@
 #include <linux/pipe_fs_i.h>
 #include <linux/splice.h>
 
-#include <linux/privpipe.h>
-
+#include "command.h"
 #include "device.h"
 #include "file.h"
+#include "fs.h"
 #include "ring.h"
 #include "stats.h"
 #include "steal.h"

@@ -6,15 +6,17 @@
 
 static long tee(struct kunit *test, struct file *in, struct file *out, size_t len)
 {
-	struct privpipe_tee arg = {
-		.size = sizeof(arg),
-		.flags = SPLICE_F_NONBLOCK,
-		.fd_in = pp_test_fd(test, in),
-		.fd_out = pp_test_fd(test, out),
-		.len = len,
+	struct pp_call call = {
+		.file = in,
+		.arg.tee = {
+			.flags = SPLICE_F_NONBLOCK,
+			.fd_in = pp_test_fd(test, in),
+			.fd_out = pp_test_fd(test, out),
+			.len = len,
+		},
 	};
 
-	return pp_tee(in, &arg, false);
+	return pp_tee(&call);
 }
 
 static struct pp_ring *ring_of(struct file *ends[2])

@@ -150,11 +150,12 @@ static void user_test_vmsplice_ends_at_fault(struct kunit *test)
 
 	for (flags = 0; flags <= SPLICE_F_GIFT; flags += SPLICE_F_GIFT) {
 		char __user *uiov = pp_test_user(test, sizeof(struct iovec));
-		struct privpipe_vmsplice arg = {
-			.size = sizeof(arg),
-			.flags = flags,
-			.iov = (uintptr_t)uiov,
-			.nr_segs = 1,
+		struct pp_call call = {
+			.arg.vmsplice = {
+				.flags = flags,
+				.iov = (uintptr_t)uiov,
+				.nr_segs = 1,
+			},
 		};
 		struct file *ends[2];
 		struct iovec iov;
@@ -163,7 +164,8 @@ static void user_test_vmsplice_ends_at_fault(struct kunit *test)
 		iov = (struct iovec){ gap.memory + START, WHOLE };
 		KUNIT_ASSERT_EQ(test, copy_to_user(uiov, &iov, sizeof(iov)), 0);
 		pp_test_pipe(test, 16, 0, ends);
-		KUNIT_EXPECT_EQ(test, pp_vmsplice(ends[1], &arg, false), GOOD);
+		call.file = ends[1];
+		KUNIT_EXPECT_EQ(test, pp_vmsplice(&call), GOOD);
 		pp_test_expect_ring(test, ends[0]->private_data, START, GOOD);
 	}
 }

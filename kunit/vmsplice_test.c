@@ -10,15 +10,17 @@ static long vmsplice(struct kunit *test, struct file *end, const struct iovec *i
 		     unsigned long nr, unsigned int flags)
 {
 	char __user *uiov = pp_test_user(test, max(nr, 1) * sizeof(*iov));
-	struct privpipe_vmsplice arg = {
-		.size = sizeof(arg),
-		.flags = flags | SPLICE_F_NONBLOCK,
-		.iov = (uintptr_t)uiov,
-		.nr_segs = nr,
+	struct pp_call call = {
+		.file = end,
+		.arg.vmsplice = {
+			.flags = flags | SPLICE_F_NONBLOCK,
+			.iov = (uintptr_t)uiov,
+			.nr_segs = nr,
+		},
 	};
 
 	KUNIT_ASSERT_EQ(test, copy_to_user(uiov, iov, nr * sizeof(*iov)), 0);
-	return pp_vmsplice(end, &arg, false);
+	return pp_vmsplice(&call);
 }
 
 static struct pp_ring *ring_of(struct file *ends[2])

@@ -4,14 +4,8 @@
 
 #include <linux/fs.h>
 
-#include "arena.h"
-#include "page.h"
-
-struct io_uring_cmd;
-
-long pp_command(struct file *file, unsigned int cmd, void __user *uarg,
-		bool nowait);
-
-int pp_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags);
+#if IS_ENABLED(CONFIG_KUNIT)
+extern const struct file_operations pp_device_fops;
+#endif
 
 #endif /* PRIVPIPE_DEVICE_H */

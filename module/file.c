@@ -7,9 +7,13 @@
 
 #include <asm/ioctls.h>
 
-#include "device.h"
+#include "command.h"
 #include "file.h"
+#include "fs.h"
+#include "sendfile.h"
 #include "splice.h"
+#include "tee.h"
+#include "vmsplice.h"
 
 /**
  * pp_ring_copy_user() - Copy out of a pipe.
@@ -230,18 +234,55 @@ static int pp_fasync(int fd, struct file *file, int on)
 	return ret;
 }
 
+static long pp_resize(struct pp_call *call)
+{
+	return pp_ring_resize(call->file->private_data, call->arg.resize.capacity);
+}
+
+static long pp_query(struct pp_call *call)
+{
+	struct pp_ring *ring = call->file->private_data;
+
+	mutex_lock(&ring->lock);
+	call->arg.query = (struct privpipe_query) {
+		.size = call->arg.query.size,
+		.capacity = ring->capacity << PAGE_SHIFT,
+		.unread = pp_ring_bytes(ring),
+		.held = (u64)ring->held << PAGE_SHIFT,
+		.taken = ring->taken,
+		.copied = ring->copied,
+		.moved = ring->moved,
+	};
+	mutex_unlock(&ring->lock);
+	return pp_call_copy_back(call);
+}
+
+static const struct pp_command pp_end_commands[PP_COMMANDS] = {
+	PP_COMMAND(SPLICE, splice, __reserved),
+	PP_COMMAND(VMSPLICE, vmsplice, nr_segs),
+	PP_COMMAND(TEE, tee, len),
+	PP_COMMAND(SENDFILE, sendfile, count),
+	PP_COMMAND(RESIZE, resize, capacity),
+	PP_COMMAND(QUERY, query, moved),
+};
+
 static long pp_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct pp_ring *ring = file->private_data;
 	size_t bytes;
 
 	if (cmd != FIONREAD)
-		return pp_command(file, cmd, (void __user *)arg, false);
+		return pp_command(pp_end_commands, file, cmd, (void __user *)arg, false);
 
 	mutex_lock(&ring->lock);
 	bytes = pp_ring_bytes(ring);
 	mutex_unlock(&ring->lock);
 	return put_user((int)bytes, (int __user *)arg);
+}
+
+static int pp_end_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
+{
+	return pp_command_uring(pp_end_commands, cmd, issue_flags);
 }
 
 static void pp_ring_attach(struct pp_ring *ring, struct file *file, int by)
@@ -287,7 +328,7 @@ static void pp_end_destroy(void *ring)
 	pp_ring_destroy(ring);
 }
 
-const struct pp_kind pp_end = {
+static const struct pp_kind pp_end = {
 	.name = "privpipe",
 	.mode = S_IFIFO,
 	.fops = {
@@ -301,7 +342,7 @@ const struct pp_kind pp_end = {
 		.fasync = pp_fasync,
 		.unlocked_ioctl = pp_ioctl,
 		.compat_ioctl = compat_ptr_ioctl,
-		.uring_cmd = pp_uring_cmd,
+		.uring_cmd = pp_end_uring_cmd,
 	},
 	.destroy = pp_end_destroy,
 };

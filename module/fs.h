@@ -19,6 +19,9 @@ struct pp_kind {
 	void (*destroy)(void *private);
 };
 
+struct pp_ring;
+
+struct pp_ring *pp_ring_of(struct file *file);
 struct file *pp_file_create(const struct pp_kind *kind, int flags,
 			    void *private);
 

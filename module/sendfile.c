@@ -9,10 +9,8 @@
 #include <linux/splice.h>
 #include <linux/uaccess.h>
 
-#include <linux/privpipe.h>
-
-#include "device.h"
-#include "file.h"
+#include "command.h"
+#include "fs.h"
 #include "sendfile.h"
 #include "splice.h"
 #include "stats.h"
@@ -335,19 +333,19 @@ static ssize_t pp_sendfile_files(struct pp_sending *s, struct fd in, struct fd o
 
 /**
  * pp_sendfile() - PRIVPIPE_SENDFILE.
- * @arg: the arguments
- * @nowait: don't wait; as the files might, don't even try
+ * @call: the call; if it must not wait, it is not even tried, since the files might
  *
  * Return: bytes, or an error as struct privpipe_sendfile says.
  */
-long pp_sendfile(struct privpipe_sendfile *arg, bool nowait)
+long pp_sendfile(struct pp_call *call)
 {
+	const struct privpipe_sendfile *arg = &call->arg.sendfile;
 	struct pp_sending s = { .direct = arg->flags & PRIVPIPE_F_DIRECT };
 	ssize_t ret;
 
 	if (arg->flags & ~PRIVPIPE_F_DIRECT)
 		return -EINVAL;
-	if (nowait)
+	if (call->nonblock)
 		return -EAGAIN;
 	if (arg->off && copy_from_user(&s.pos, u64_to_user_ptr(arg->off),
 				       sizeof(s.pos)))

@@ -2,10 +2,8 @@
 #ifndef PRIVPIPE_SENDFILE_H
 #define PRIVPIPE_SENDFILE_H
 
-#include <linux/types.h>
+struct pp_call;
 
-struct privpipe_sendfile;
-
-long pp_sendfile(struct privpipe_sendfile *arg, bool nowait);
+long pp_sendfile(struct pp_call *call);
 
 #endif /* PRIVPIPE_SENDFILE_H */

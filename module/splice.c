@@ -14,9 +14,8 @@
 #include <net/inet_connection_sock.h>
 #include <net/sock.h>
 
-#include <linux/privpipe.h>
-
-#include "file.h"
+#include "command.h"
+#include "fs.h"
 #include "splice.h"
 #include "stats.h"
 #include "steal.h"
@@ -937,16 +936,16 @@ static bool pp_is_pipe(struct file *file)
 
 /**
  * pp_splice() - PRIVPIPE_SPLICE.
- * @called_on: an end of a private pipe
- * @arg: the arguments
- * @nowait: don't wait; as a file on the other side might, don't even try
+ * @call: the call, on an end of a private pipe; if it must not wait, it is not
+ *	even tried, since a file on the other side might
  *
  * The order of the checks is that of splice(2).
  *
  * Return: bytes, or an error as struct privpipe_splice says.
  */
-long pp_splice(struct file *called_on, struct privpipe_splice *arg, bool nowait)
+long pp_splice(struct pp_call *call)
 {
+	const struct privpipe_splice *arg = &call->arg.splice;
 	loff_t in_pos, out_pos, *off_in, *off_out;
 	ssize_t ret;
 
@@ -958,7 +957,7 @@ long pp_splice(struct file *called_on, struct privpipe_splice *arg, bool nowait)
 	/* 32-bit kernels count in 32 bits. */
 	if (arg->len > SIZE_MAX)
 		return -EINVAL;
-	if (nowait)
+	if (call->nonblock)
 		return -EAGAIN;
 
 	CLASS(fd, in)(arg->fd_in);
@@ -977,7 +976,7 @@ long pp_splice(struct file *called_on, struct privpipe_splice *arg, bool nowait)
 	if (!(fd_file(in)->f_mode & FMODE_READ) ||
 	    !(fd_file(out)->f_mode & FMODE_WRITE))
 		return -EBADF;
-	if (called_on != fd_file(in) && called_on != fd_file(out))
+	if (call->file != fd_file(in) && call->file != fd_file(out))
 		return -EINVAL;
 
 	ret = pp_splice_files(fd_file(in), off_in, fd_file(out), off_out, arg);

@@ -7,9 +7,9 @@
 
 #include "ring.h"
 
-struct privpipe_splice;
+struct pp_call;
 
-long pp_splice(struct file *called_on, struct privpipe_splice *arg, bool nowait);
+long pp_splice(struct pp_call *call);
 
 ssize_t pp_splice_read(struct file *in, loff_t *pos, struct pipe_inode_info *pipe,
 		       size_t len, unsigned int flags);

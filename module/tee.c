@@ -7,9 +7,8 @@
 #include <linux/fsnotify.h>
 #include <linux/splice.h>
 
-#include <linux/privpipe.h>
-
-#include "file.h"
+#include "command.h"
+#include "fs.h"
 #include "splice.h"
 #include "stats.h"
 #include "tee.h"
@@ -67,14 +66,13 @@ static ssize_t pp_tee_rings(struct pp_ring *in, struct pp_ring *out, size_t len,
 
 /**
  * pp_tee() - PRIVPIPE_TEE.
- * @called_on: an end of a private pipe
- * @arg: the arguments
- * @nowait: don't wait, whatever @arg says
+ * @call: the call, on an end of a private pipe
  *
  * Return: bytes, or an error as struct privpipe_tee says.
  */
-long pp_tee(struct file *called_on, const struct privpipe_tee *arg, bool nowait)
+long pp_tee(struct pp_call *call)
 {
+	const struct privpipe_tee *arg = &call->arg.tee;
 	struct pp_ring *from, *to;
 	bool nonblock;
 	ssize_t ret;
@@ -95,10 +93,10 @@ long pp_tee(struct file *called_on, const struct privpipe_tee *arg, bool nowait)
 	from = pp_ring_of(fd_file(in));
 	to = pp_ring_of(fd_file(out));
 	if (!from || !to || from == to ||
-	    (called_on != fd_file(in) && called_on != fd_file(out)))
+	    (call->file != fd_file(in) && call->file != fd_file(out)))
 		return -EINVAL;
 
-	nonblock = nowait || arg->flags & SPLICE_F_NONBLOCK ||
+	nonblock = call->nonblock || arg->flags & SPLICE_F_NONBLOCK ||
 		   (fd_file(in)->f_flags | fd_file(out)->f_flags) & O_NONBLOCK;
 	ret = pp_tee_rings(from, to, min_t(u64, arg->len, MAX_RW_COUNT), nonblock);
 	if (ret > 0) {

@@ -2,10 +2,8 @@
 #ifndef PRIVPIPE_TEE_H
 #define PRIVPIPE_TEE_H
 
-#include <linux/fs.h>
+struct pp_call;
 
-struct privpipe_tee;
-
-long pp_tee(struct file *called_on, const struct privpipe_tee *arg, bool nowait);
+long pp_tee(struct pp_call *call);
 
 #endif /* PRIVPIPE_TEE_H */

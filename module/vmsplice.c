@@ -7,9 +7,8 @@
 #include <linux/splice.h>
 #include <linux/uio.h>
 
-#include <linux/privpipe.h>
-
 #include "arena.h"
+#include "command.h"
 #include "file.h"
 #include "stats.h"
 #include "vmsplice.h"
@@ -98,18 +97,16 @@ static ssize_t pp_vmsplice_out(struct file *file, struct iov_iter *to,
 
 /**
  * pp_vmsplice() - PRIVPIPE_VMSPLICE.
- * @file: an end of a private pipe
- * @arg: the arguments
- * @nowait: don't wait, whatever @arg says
+ * @call: the call, on an end of a private pipe
  *
  * Return: bytes, or an error as struct privpipe_vmsplice says.
  */
-long pp_vmsplice(struct file *file, const struct privpipe_vmsplice *arg,
-		 bool nowait)
+long pp_vmsplice(struct pp_call *call)
 {
-	bool nonblock = nowait || arg->flags & SPLICE_F_NONBLOCK;
+	const struct privpipe_vmsplice *arg = &call->arg.vmsplice;
+	bool nonblock = call->nonblock || arg->flags & SPLICE_F_NONBLOCK;
 	struct iovec stack[UIO_FASTIOV], *iov = stack;
-	int type = file->f_mode & FMODE_WRITE ? ITER_SOURCE : ITER_DEST;
+	int type = call->file->f_mode & FMODE_WRITE ? ITER_SOURCE : ITER_DEST;
 	struct iov_iter iter;
 	ssize_t ret;
 
@@ -122,9 +119,9 @@ long pp_vmsplice(struct file *file, const struct privpipe_vmsplice *arg,
 			   ARRAY_SIZE(stack), &iov, &iter);
 	if (ret > 0) {
 		if (type == ITER_SOURCE)
-			ret = pp_vmsplice_in(file, &iter, arg->flags, nonblock);
+			ret = pp_vmsplice_in(call->file, &iter, arg->flags, nonblock);
 		else
-			ret = pp_vmsplice_out(file, &iter, nonblock);
+			ret = pp_vmsplice_out(call->file, &iter, nonblock);
 	}
 	kfree(iov);
 	return ret;

@@ -2,11 +2,8 @@
 #ifndef PRIVPIPE_VMSPLICE_H
 #define PRIVPIPE_VMSPLICE_H
 
-#include <linux/fs.h>
+struct pp_call;
 
-struct privpipe_vmsplice;
-
-long pp_vmsplice(struct file *file, const struct privpipe_vmsplice *arg,
-		 bool nowait);
+long pp_vmsplice(struct pp_call *call);
 
 #endif /* PRIVPIPE_VMSPLICE_H */
