@@ -1,52 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The pipe itself: capacity, slots, waiting and waking. */
-#include <linux/cred.h>
+/* The pipe itself: slots, waiting and waking. */
 #include <linux/delay.h>
 #include <linux/kthread.h>
 #include <linux/poll.h>
-#include <linux/sched/user.h>
 
 #include "support.h"
 
 /*
  * Capacity
  */
-
-static const struct capacity_case {
-	const char *name;
-	unsigned int size;
-	unsigned int pages;
-} capacity_cases[] = {
-	{ "default", 0, PP_DEF_PAGES },
-	{ "one byte", 1, 1 },
-	{ "one page", PAGE_SIZE, 1 },
-	{ "a byte more than a page", PAGE_SIZE + 1, 2 },
-	{ "three pages", 3 * PAGE_SIZE, 4 },
-	{ "64 KiB", SZ_64K, SZ_64K / PAGE_SIZE },
-	{ "1 GiB", SZ_1G, SZ_1G / PAGE_SIZE },
-};
-
-KUNIT_ARRAY_PARAM_DESC(capacity, capacity_cases, name);
-
-static void ring_test_capacity(struct kunit *test)
-{
-	const struct capacity_case *c = test->param_value;
-	atomic_long_t *charged = &current_user()->pipe_bufs;
-	long before = atomic_long_read(charged);
-	struct pp_ring *ring = pp_ring_create(c->size);
-
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ring);
-	KUNIT_EXPECT_EQ(test, ring->capacity, c->pages);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(charged) - before, c->pages);
-	pp_ring_destroy(ring);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(charged), before);
-}
-
-static void ring_test_capacity_too_large(struct kunit *test)
-{
-	KUNIT_EXPECT_EQ(test, PTR_ERR(pp_ring_create(SZ_1G + 1)), -EINVAL);
-	KUNIT_EXPECT_EQ(test, PTR_ERR(pp_ring_create(UINT_MAX)), -EINVAL);
-}
 
 static const struct resize_case {
 	const char *name;
@@ -98,21 +60,6 @@ static void ring_test_resize_keeps_reserved_room(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pp_ring_resize(ring, 4 * PAGE_SIZE), 4 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, pp_ring_room(ring), 1);
 	pp_ring_unreserve(ring, 3);
-}
-
-static void ring_test_resize_counts_for_user(struct kunit *test)
-{
-	atomic_long_t *charged = &current_user()->pipe_bufs;
-	struct pp_ring *ring = pp_test_ring(test, 8);
-	long before = atomic_long_read(charged);
-
-	pp_ring_resize(ring, 32 * PAGE_SIZE);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(charged) - before, 24);
-	pp_ring_resize(ring, 2 * PAGE_SIZE);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(charged) - before, -6);
-	pp_test_push(test, ring, 1, 0, 2 * PAGE_SIZE, 0);
-	KUNIT_EXPECT_EQ(test, pp_ring_resize(ring, PAGE_SIZE), -EBUSY);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(charged) - before, -6);
 }
 
 /*
@@ -846,62 +793,9 @@ static void ring_test_drain_tells_of_last_close(struct kunit *test)
 	}
 }
 
-/* A task that locks two pipes. */
-struct locker {
-	struct pp_ring *a;
-	struct pp_ring *b;
-	struct completion done;
-};
-
-static int locker_run(void *data)
-{
-	struct locker *l = data;
-
-	pp_ring_lock_two(l->a, l->b);
-	pp_ring_unlock_two(l->a, l->b);
-	complete(&l->done);
-	return 0;
-}
-
-/* A task that waits for the pipe with the lower address does not hold the other one yet. */
-static void expect_in_order(struct kunit *test, struct pp_ring *a, struct pp_ring *b)
-{
-	struct pp_ring *lower = a < b ? a : b;
-	struct pp_ring *higher = a < b ? b : a;
-	struct locker l = { .a = a, .b = b };
-	struct task_struct *task;
-	int i;
-
-	init_completion(&l.done);
-	task = kthread_create(locker_run, &l, "privpipe-locker");
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
-	mutex_lock(&lower->lock);
-	get_task_struct(task);
-	wake_up_process(task);
-	for (i = 0; i < 500 && READ_ONCE(task->__state) != TASK_UNINTERRUPTIBLE; i++)
-		msleep(20);
-	put_task_struct(task);
-	KUNIT_EXPECT_FALSE(test, completion_done(&l.done));
-	KUNIT_EXPECT_FALSE(test, mutex_is_locked(&higher->lock));
-	mutex_unlock(&lower->lock);
-	wait_for_completion(&l.done);
-}
-
-static void ring_test_lock_two_by_address(struct kunit *test)
-{
-	struct pp_ring *a = pp_test_ring(test, 1);
-	struct pp_ring *b = pp_test_ring(test, 1);
-
-	expect_in_order(test, a, b);
-	expect_in_order(test, b, a);
-}
-
 static struct kunit_case ring_test_cases[] = {
-	KUNIT_CASE_PARAM(ring_test_capacity, capacity_gen_params),
-	KUNIT_CASE(ring_test_capacity_too_large),
 	KUNIT_CASE_PARAM(ring_test_resize, resize_gen_params),
 	KUNIT_CASE(ring_test_resize_keeps_reserved_room),
-	KUNIT_CASE(ring_test_resize_counts_for_user),
 	KUNIT_CASE(ring_test_indices_wrap),
 	KUNIT_CASE_PARAM(ring_test_consume, consume_gen_params),
 	KUNIT_CASE(ring_test_consume_spans_slots),
@@ -932,7 +826,6 @@ static struct kunit_case ring_test_cases[] = {
 	KUNIT_CASE(ring_test_drain_wakes_reader_it_kept_out),
 	KUNIT_CASE(ring_test_drain_wakes_reader_at_the_end),
 	KUNIT_CASE_PARAM(ring_test_drain_tells_of_last_close, hangup_gen_params),
-	KUNIT_CASE(ring_test_lock_two_by_address),
 	{}
 };
 

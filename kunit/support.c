@@ -293,7 +293,7 @@ void pp_test_pipe(struct kunit *test, unsigned int pages, int flags,
 	struct pp_ring *ring = pp_ring_create(pages << PAGE_SHIFT);
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ring);
-	KUNIT_ASSERT_EQ(test, pp_file_pair(ring, flags, ends), 0);
+	KUNIT_ASSERT_EQ(test, pp_end_pair(ring, flags, ends), 0);
 	pp_test_keep(test, ends[0]);
 	pp_test_keep(test, ends[1]);
 }
@@ -517,6 +517,23 @@ struct folio *pp_test_cache(struct kunit *test, struct file *file, pgoff_t index
 	return folio;
 }
 
+/**
+ * pp_test_cached() - Whether a page of a file is in the page cache.
+ * @file: the file
+ * @index: which page
+ *
+ * Return: true if it is.
+ */
+bool pp_test_cached(struct file *file, pgoff_t index)
+{
+	struct folio *folio = filemap_get_folio(file->f_mapping, index);
+
+	if (IS_ERR(folio))
+		return false;
+	folio_put(folio);
+	return true;
+}
+
 static ssize_t pp_test_io_step(struct pp_test_io *io, size_t len)
 {
 	if (io->error && io->done >= io->good)
@@ -682,6 +699,28 @@ long pp_test_command(struct kunit *test, struct file *file, unsigned int cmd,
 	ret = file->f_op->unlocked_ioctl(file, cmd, (unsigned long)uarg);
 	KUNIT_ASSERT_EQ(test, copy_from_user(arg, uarg, size), 0);
 	return ret;
+}
+
+/**
+ * pp_test_splice() - Splice, from kernel space.
+ * @test: the test
+ * @in: where from
+ * @out: where to; one of the two is an end of a private pipe
+ * @arg: everything but the descriptors
+ *
+ * Return: what the ioctl would return.
+ */
+long pp_test_splice(struct kunit *test, struct file *in, struct file *out,
+		    struct privpipe_splice arg)
+{
+	struct pp_call call = {
+		.file = pp_ring_of(in) ? in : out,
+		.arg.splice = arg,
+	};
+
+	call.arg.splice.fd_in = pp_test_fd(test, in);
+	call.arg.splice.fd_out = pp_test_fd(test, out);
+	return pp_splice(&call);
 }
 
 /*

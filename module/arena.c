@@ -17,6 +17,8 @@
 
 #include "arena.h"
 #include "fs.h"
+#include "limits.h"
+#include "ring.h"
 #include "stats.h"
 
 /* How many pages are one folio, where an arena has room for all of it. */
@@ -147,7 +149,7 @@ static void pp_arena_destroy(void *private)
 		pp_folio_free(folio);
 	xa_destroy(&arena->folios);
 	xa_destroy(&arena->blocks);
-	pp_user_uncharge(arena->user, arena->pages);
+	pp_uncharge(arena->user, arena->pages);
 	free_uid(arena->user);
 	kfree(arena);
 }
@@ -183,7 +185,7 @@ struct file *pp_arena_create(u64 length)
 	xa_init(&arena->folios);
 	xa_init(&arena->blocks);
 	arena->pages = DIV_ROUND_UP(length, PAGE_SIZE);
-	ret = pp_user_charge(user, arena->pages);
+	ret = pp_charge(user, arena->pages);
 	if (ret) {
 		kfree(arena);
 		return ERR_PTR(ret);

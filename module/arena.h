@@ -2,9 +2,10 @@
 #ifndef PRIVPIPE_ARENA_H
 #define PRIVPIPE_ARENA_H
 
-#include "ring.h"
+#include <linux/types.h>
 
-struct pp_arena;
+struct file;
+struct pp_ring;
 
 struct file *pp_arena_create(u64 length);
 ssize_t pp_arena_gift(struct pp_ring *ring, unsigned long addr, size_t len);

@@ -11,11 +11,15 @@
 #include "arena.h"
 #include "command.h"
 #include "device.h"
-#include "file.h"
+#include "end.h"
 #include "fs.h"
 #include "pool.h"
+#include "ring.h"
 #include "sendfile.h"
 #include "stats.h"
+
+#define CREATE_TRACE_POINTS
+#include "trace.h"
 
 /*
  * Give the caller descriptors: @fds are members of call->arg.  Nobody sees them
@@ -62,7 +66,7 @@ static long pp_create(struct pp_call *call)
 	ring = pp_ring_create(arg->capacity);
 	if (IS_ERR(ring))
 		return PTR_ERR(ring);
-	ret = pp_file_pair(ring, arg->flags & (O_NONBLOCK | O_DIRECT), files);
+	ret = pp_end_pair(ring, arg->flags & (O_NONBLOCK | O_DIRECT), files);
 	if (ret)
 		return ret;
 	return pp_return_files(call, files, fds, 2, arg->flags & O_CLOEXEC);

@@ -135,6 +135,20 @@ size_t pp_stage_bytes(const struct pp_stage *stage)
 }
 
 /**
+ * pp_stage_bvec() - Describe a stage to what reads or writes it.
+ * @stage: the stage, which keeps the folios
+ * @bvec: filled in, an element for each slot
+ */
+void pp_stage_bvec(const struct pp_stage *stage, struct bio_vec *bvec)
+{
+	unsigned int i;
+
+	for (i = 0; i < stage->nr; i++)
+		bvec_set_folio(&bvec[i], stage->slots[i].folio, stage->slots[i].len,
+			       stage->slots[i].offset);
+}
+
+/**
  * pp_stage_cut() - Keep the beginning of a stage, free the rest.
  * @stage: the stage
  * @len: how many bytes to keep, 0 for none

@@ -76,6 +76,7 @@ int pp_stage_alloc(struct pp_stage *stage, size_t offset, size_t len);
 void pp_stage_fit(struct pp_stage *stage, size_t len);
 void pp_stage_cut(struct pp_stage *stage, size_t len);
 size_t pp_stage_bytes(const struct pp_stage *stage);
+void pp_stage_bvec(const struct pp_stage *stage, struct bio_vec *bvec);
 void pp_copy_folio(struct folio *to, size_t to_offset, struct folio *from,
 		   size_t from_offset, size_t len);
 

@@ -8,120 +8,12 @@
  */
 #include <kunit/static_stub.h>
 #include <kunit/visibility.h>
-#include <linux/capability.h>
 #include <linux/cred.h>
-#include <linux/log2.h>
-#include <linux/moduleparam.h>
 #include <linux/poll.h>
-#include <linux/sizes.h>
 #include <linux/slab.h>
 
+#include "limits.h"
 #include "ring.h"
-#include "stats.h"
-
-static unsigned int pp_max_size = 1048576;
-module_param_named(max_size, pp_max_size, uint, 0644);
-MODULE_PARM_DESC(max_size,
-		 "largest pipe without CAP_SYS_RESOURCE, in bytes (as fs.pipe-max-size)");
-
-static unsigned long pp_user_pages_soft = PP_DEF_PAGES * INR_OPEN_CUR;
-module_param_named(user_pages_soft, pp_user_pages_soft, ulong, 0644);
-MODULE_PARM_DESC(user_pages_soft,
-		 "a user's pipe pages before new pipes shrink, 0 for no limit (as fs.pipe-user-pages-soft)");
-
-static unsigned long pp_user_pages_hard;
-module_param_named(user_pages_hard, pp_user_pages_hard, ulong, 0644);
-MODULE_PARM_DESC(user_pages_hard,
-		 "a user's pipe pages at the most, 0 for no limit (as fs.pipe-user-pages-hard)");
-
-static bool pp_over(unsigned long pages, unsigned long limit)
-{
-	return limit && pages > limit &&
-	       !capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN);
-}
-
-static bool pp_over_soft(unsigned long pages)
-{
-	return pp_over(pages, READ_ONCE(pp_user_pages_soft));
-}
-
-static bool pp_over_hard(unsigned long pages)
-{
-	return pp_over(pages, READ_ONCE(pp_user_pages_hard));
-}
-
-/* Returns how many pages @user has then, stock pipes included. */
-static unsigned long pp_user_add(struct user_struct *user, long pages)
-{
-	return atomic_long_add_return(pages, &user->pipe_bufs);
-}
-
-/**
- * pp_user_charge() - Count pages against a user's limits.
- * @user: the user
- * @pages: how many
- *
- * Return: 0, or -EPERM over a limit that holds for the current task.
- */
-int pp_user_charge(struct user_struct *user, unsigned long pages)
-{
-	unsigned long sum = pp_user_add(user, pages);
-
-	if (pp_over_soft(sum) || pp_over_hard(sum)) {
-		pp_user_uncharge(user, pages);
-		return -EPERM;
-	}
-	return 0;
-}
-
-/**
- * pp_user_uncharge() - Undo pp_user_charge().
- * @user: the user
- * @pages: how many
- */
-void pp_user_uncharge(struct user_struct *user, unsigned long pages)
-{
-	atomic_long_sub(pages, &user->pipe_bufs);
-}
-
-/* Bytes to slots, by the rules of F_SETPIPE_SZ; 0 when @size is too large. */
-static unsigned int pp_round_pages(unsigned int size)
-{
-	if (size > SZ_1G)
-		return 0;
-	return roundup_pow_of_two(max_t(unsigned int, size, PAGE_SIZE)) >> PAGE_SHIFT;
-}
-
-/* Decide on the size of a new pipe and charge @user for it. */
-static int pp_ring_charge(struct user_struct *user, unsigned int size,
-			  unsigned int *pages)
-{
-	unsigned int max_size = READ_ONCE(pp_max_size);
-	unsigned long sum;
-	int ret = 0;
-
-	*pages = size ? pp_round_pages(size) : PP_DEF_PAGES;
-	if (!*pages)
-		return -EINVAL;
-	if (*pages > max_size >> PAGE_SHIFT && !capable(CAP_SYS_RESOURCE)) {
-		if (size)
-			return -EPERM;
-		*pages = pp_round_pages(max_size);
-	}
-
-	sum = pp_user_add(user, *pages);
-	if (pp_over_soft(sum)) {
-		if (size)
-			ret = -EPERM;
-		sum = pp_user_add(user, (long)PP_MIN_DEF_PAGES - *pages);
-		*pages = PP_MIN_DEF_PAGES;
-	}
-	if (!ret && pp_over_hard(sum))
-		ret = -ENFILE;
-	if (ret)
-		pp_user_uncharge(user, *pages);
-	return ret;
-}
 
 /**
  * pp_ring_create() - Make a pipe without ends.
@@ -136,7 +28,7 @@ struct pp_ring *pp_ring_create(unsigned int size)
 	unsigned int pages;
 	int ret;
 
-	ret = pp_ring_charge(user, size, &pages);
+	ret = pp_charge_pipe(user, size, &pages);
 	if (ret)
 		return ERR_PTR(ret);
 
@@ -158,7 +50,7 @@ struct pp_ring *pp_ring_create(unsigned int size)
 out_free:
 	kfree(ring);
 out_uncharge:
-	pp_user_uncharge(user, pages);
+	pp_uncharge(user, pages);
 	return ERR_PTR(-ENOMEM);
 }
 
@@ -179,7 +71,7 @@ void pp_ring_clear(struct pp_ring *ring)
 void pp_ring_destroy(struct pp_ring *ring)
 {
 	pp_ring_clear(ring);
-	pp_user_uncharge(ring->user, ring->capacity);
+	pp_uncharge(ring->user, ring->capacity);
 	free_uid(ring->user);
 	kvfree(ring->slots);
 	kfree(ring);
@@ -203,27 +95,15 @@ long pp_ring_resize(struct pp_ring *ring, unsigned int size)
 {
 	unsigned int i, nr, pages = pp_round_pages(size);
 	struct pp_slot *slots;
-	unsigned long sum;
-	bool growing;
 	long ret;
 
 	if (!pages)
 		return -EINVAL;
 
 	mutex_lock(&ring->lock);
-	growing = pages > ring->capacity;
-	if (growing && pages > READ_ONCE(pp_max_size) >> PAGE_SHIFT &&
-	    !capable(CAP_SYS_RESOURCE)) {
-		ret = -EPERM;
+	ret = pp_recharge(ring->user, ring->capacity, pages);
+	if (ret)
 		goto out_unlock;
-	}
-
-	/* Both limits say EPERM here, and neither forbids to shrink. */
-	sum = pp_user_add(ring->user, (long)pages - ring->capacity);
-	if (growing && (pp_over_soft(sum) || pp_over_hard(sum))) {
-		ret = -EPERM;
-		goto out_uncharge;
-	}
 
 	ret = -EBUSY;
 	if (ring->used + ring->reserved > pages)
@@ -248,7 +128,7 @@ long pp_ring_resize(struct pp_ring *ring, unsigned int size)
 	return (long)pages << PAGE_SHIFT;
 
 out_uncharge:
-	pp_user_add(ring->user, (long)ring->capacity - pages);
+	pp_uncharge(ring->user, (long)pages - ring->capacity);
 out_unlock:
 	mutex_unlock(&ring->lock);
 	return ret;
@@ -269,30 +149,6 @@ size_t pp_ring_bytes(struct pp_ring *ring)
 	for (i = ring->tail; i != ring->head; i++)
 		sum += pp_ring_slot(ring, i)->len;
 	return sum;
-}
-
-/**
- * pp_ring_lock_two() - Lock two pipes without a deadlock.
- * @a: a pipe
- * @b: another one
- */
-void pp_ring_lock_two(struct pp_ring *a, struct pp_ring *b)
-{
-	if (a > b)
-		swap(a, b);
-	mutex_lock(&a->lock);
-	mutex_lock_nested(&b->lock, SINGLE_DEPTH_NESTING);
-}
-
-/**
- * pp_ring_unlock_two() - Undo pp_ring_lock_two().
- * @a: a pipe
- * @b: another one
- */
-void pp_ring_unlock_two(struct pp_ring *a, struct pp_ring *b)
-{
-	mutex_unlock(&a->lock);
-	mutex_unlock(&b->lock);
 }
 
 /**
@@ -469,42 +325,6 @@ void pp_ring_consume(struct pp_ring *ring, size_t len)
 		len -= slot->len;
 		pp_slot_free(pp_ring_pop(ring));
 	}
-}
-
-/**
- * pp_ring_head_open() - Whether a write may add to the last page.
- * @ring: the pipe, locked and not empty
- *
- * Nothing is added to a page that a socket refers to.  If it has the beginning of
- * the last page, then the rest moves to a page of its own, so that a
- * write finds as much room as in a stock pipe.
- *
- * Return: false if the write must begin a new page.
- */
-bool pp_ring_head_open(struct pp_ring *ring)
-{
-	struct pp_slot *slot = pp_ring_slot(ring, ring->head - 1);
-	size_t offset = offset_in_page(slot->offset);
-	struct folio *folio;
-
-	/* What is being sent may be referred to already. */
-	if (!(slot->flags & PP_SLOT_MERGE) ||
-	    ring->head - ring->tail <= ring->draining)
-		return false;
-	/* Of more than one page the last one was not sent yet. */
-	if (!(slot->flags & PP_SLOT_SHARED) || pp_slot_pages(slot) > 1)
-		return true;
-
-	folio = pp_folio_alloc(1);
-	if (!folio)
-		return false;
-	pp_copy_folio(folio, offset, slot->folio, slot->offset, slot->len);
-	WRITE_ONCE(ring->held, ring->held + 1 - folio_nr_pages(slot->folio));
-	pp_folio_free(slot->folio);
-	slot->folio = folio;
-	slot->offset = offset;
-	slot->flags &= ~PP_SLOT_SHARED;
-	return true;
 }
 
 /**
@@ -711,7 +531,7 @@ int pp_ring_drain_begin(struct pp_ring *ring, bool nonblock, size_t len,
  * A target can keep references to what it was given, also when it took less or failed:
  * a socket until it has sent, FUSE until its server lets go.  It takes them while it is
  * written to, so they show now, or are gone for good.  Of a slot that it accepted
- * in part it has that part, and pp_ring_head_open() knows what to do; of one that it did
+ * in part it has that part, and pp_head_open() knows what to do; of one that it did
  * not accept it may have any byte, so nothing is added to that.
  */
 static void pp_ring_mark_shared(struct pp_ring *ring, size_t accepted)

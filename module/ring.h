@@ -11,9 +11,6 @@
 
 #include "page.h"
 
-#define PP_DEF_PAGES	16	/* PIPE_DEF_BUFFERS */
-#define PP_MIN_DEF_PAGES 2	/* PIPE_MIN_DEF_BUFFERS of fs/pipe.c */
-
 /**
  * struct pp_ring - a private pipe
  * @lock: protects everything here.  Held over
@@ -113,13 +110,11 @@ static inline struct pp_slot *pp_ring_tail(struct pp_ring *ring)
 	return pp_ring_slot(ring, ring->tail);
 }
 
-struct pp_ring *pp_ring_create(unsigned int capacity);
+struct pp_ring *pp_ring_create(unsigned int size);
 void pp_ring_clear(struct pp_ring *ring);
 void pp_ring_destroy(struct pp_ring *ring);
 long pp_ring_resize(struct pp_ring *ring, unsigned int size);
 size_t pp_ring_bytes(struct pp_ring *ring);
-void pp_ring_lock_two(struct pp_ring *a, struct pp_ring *b);
-void pp_ring_unlock_two(struct pp_ring *a, struct pp_ring *b);
 
 int pp_ring_wait_data(struct pp_ring *ring, bool nonblock, struct pp_wake *wake);
 int pp_ring_wait_room(struct pp_ring *ring, bool nonblock, struct pp_wake *wake);
@@ -133,8 +128,6 @@ void pp_ring_push_fitting(struct pp_ring *ring, struct pp_slot slot);
 bool pp_ring_fits(const struct pp_ring *ring, const struct pp_slot *slot);
 struct pp_slot pp_ring_pop(struct pp_ring *ring);
 void pp_ring_consume(struct pp_ring *ring, size_t len);
-
-bool pp_ring_head_open(struct pp_ring *ring);
 
 int pp_ring_reserve(struct pp_ring *ring, unsigned int pages, bool nonblock);
 void pp_ring_publish(struct pp_ring *ring, struct pp_stage *stage,
@@ -161,9 +154,6 @@ struct pp_drain {
 int pp_ring_drain_begin(struct pp_ring *ring, bool nonblock, size_t len,
 			struct pp_drain *drain);
 void pp_ring_drain_end(struct pp_ring *ring, size_t len);
-
-int pp_user_charge(struct user_struct *user, unsigned long pages);
-void pp_user_uncharge(struct user_struct *user, unsigned long pages);
 
 #if IS_ENABLED(CONFIG_KUNIT)
 bool pp_ring_promised(unsigned int pages, unsigned int room);

@@ -12,9 +12,10 @@
 #include "command.h"
 #include "fs.h"
 #include "sendfile.h"
+#include "socket.h"
 #include "splice.h"
 #include "stats.h"
-#include "steal.h"
+#include "stock.h"
 
 /*
  * How many large folios are filled before a stream socket gets them: each message
@@ -111,14 +112,11 @@ static ssize_t pp_send_copy(struct pp_sending *s, size_t len)
 	struct bio_vec bvec[PP_STAGE_SLOTS];
 	struct pp_stage stage;
 	ssize_t ret, got;
-	unsigned int i;
 	loff_t pos;
 
 	got = pp_send_read(s, &stage, &pos, piece);
 	ret = got;
-	for (i = 0; i < stage.nr; i++)
-		bvec_set_folio(&bvec[i], stage.slots[i].folio, stage.slots[i].len,
-			       stage.slots[i].offset);
+	pp_stage_bvec(&stage, bvec);
 	if (got > 0) {
 		ret = pp_send_all(s, bvec, stage.nr, got, got < len);
 		if (ret > 0)
@@ -143,7 +141,7 @@ static ssize_t pp_send_shared(struct pp_sending *s, struct pipe_inode_info *scra
 	if (ret <= 0)
 		return ret;
 	for (i = scratch->tail; i != scratch->head; i++) {
-		struct pipe_buffer *buf = &scratch->bufs[i & (scratch->ring_size - 1)];
+		struct pipe_buffer *buf = pp_stock_buf(scratch, i);
 
 		ret = pipe_buf_confirm(scratch, buf);
 		if (ret)
@@ -260,8 +258,7 @@ static ssize_t pp_send_stock(struct pp_sending *s, struct pipe_inode_info *pipe,
 	ret = -EINVAL;
 	if (!pp_spliceable(s->in))
 		goto out;
-	len = min_t(size_t, len, PAGE_SIZE * (pipe->max_usage -
-		    pipe_occupancy(pipe->head, pipe->tail)));
+	len = min_t(size_t, len, PAGE_SIZE * pp_stock_room(pipe));
 	if (unlocked)
 		pipe_unlock(pipe);
 	ret = pp_send_read(s, &stage, &pos, len);

@@ -8,9 +8,6 @@
 
 #include "stats.h"
 
-#define CREATE_TRACE_POINTS
-#include "trace.h"
-
 DEFINE_PER_CPU(struct pp_stats, pp_stats);
 
 /**

@@ -15,10 +15,10 @@
 
 #include "command.h"
 #include "lab.h"
+#include "pair.h"
 #include "sendfile.h"
 #include "splice.h"
-#include "tee.h"
-#include "vmsplice.h"
+#include "user.h"
 
 /*
  * One call each.  In User-Mode Linux system calls have no wrappers; what is

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef PRIVPIPE_TAKE_H
+#define PRIVPIPE_TAKE_H
+
+#include "ring.h"
+#include "stats.h"
+
+ssize_t pp_take_file(struct pp_ring *ring, struct file *in, loff_t *pos,
+		     size_t len, unsigned int policy, unsigned int *room);
+
+#if IS_ENABLED(CONFIG_KUNIT)
+struct pp_taking;
+struct pp_group;
+
+enum pp_counter pp_judge(struct pp_taking *t, const struct pp_group *g);
+#endif
+
+#endif /* PRIVPIPE_TAKE_H */
