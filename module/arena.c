@@ -297,13 +297,13 @@ static size_t pp_arena_move(struct pp_ring *ring, struct file *file,
  * pp_arena_gift() - Move pages of the caller's arena into a pipe.
  * @ring: the pipe, locked, with room for a page
  * @addr: where the memory begins
- * @len: how long it is, in bytes, not 0
+ * @len: how long it is, in bytes, not 0; cut to those that the answer is about
  *
- * Return: bytes moved, in whole pages; or minus the bytes at @addr, at most
- * @len, that have to be copied because they are no arena that the caller may
- * write, no whole page, or the page is pinned by somebody or was never written.
+ * Return: true if @len bytes, whole pages, were moved; false if they must be
+ * copied because they are no arena that the caller may write, no whole page,
+ * or the page is pinned by somebody or was never written.
  */
-ssize_t pp_arena_gift(struct pp_ring *ring, unsigned long addr, size_t len)
+bool pp_arena_gift(struct pp_ring *ring, unsigned long addr, size_t *len)
 {
 	struct file *file = NULL;
 	struct vm_area_struct *vma;
@@ -319,15 +319,16 @@ ssize_t pp_arena_gift(struct pp_ring *ring, unsigned long addr, size_t len)
 	    arch_vma_access_permitted(vma, true, false, false)) {
 		file = get_file(vma->vm_file);
 		index = linear_page_index(vma, addr);
-		pages = min(len, vma->vm_end - addr) >> PAGE_SHIFT;
+		pages = min(*len, vma->vm_end - addr) >> PAGE_SHIFT;
 	}
 	mmap_read_unlock(current->mm);
 
 	if (!file)
-		return -(ssize_t)len;
+		return false;
 	if (!offset_in_page(addr) && pages)
 		done = pp_arena_move(ring, file, index,
 				     min_t(unsigned long, pages, pp_ring_room(ring)));
 	fput(file);
-	return done ?: -(ssize_t)min(len, head);
+	*len = done ?: min(*len, head);
+	return done;
 }

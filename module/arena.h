@@ -8,6 +8,6 @@ struct file;
 struct pp_ring;
 
 struct file *pp_arena_create(u64 length);
-ssize_t pp_arena_gift(struct pp_ring *ring, unsigned long addr, size_t len);
+bool pp_arena_gift(struct pp_ring *ring, unsigned long addr, size_t *len);
 
 #endif /* PRIVPIPE_ARENA_H */

@@ -241,25 +241,20 @@ static ssize_t pp_vmsplice_gift(struct pp_ring *ring, struct iov_iter *from)
 		/* iter_iov_len() is wrong for a single element that is begun. */
 		size_t len = iter_is_ubuf(from) ? iov_iter_count(from) :
 			     min(iter_iov_len(from), iov_iter_count(from));
-		ssize_t ret, want = 0;
+		ssize_t ret;
 
-		if (len) {
-			ret = pp_arena_gift(ring, addr, len);
-			if (ret < 0) {
-				want = -ret;
-				ret = pp_vmsplice_copy(ring, from, want);
-				if (ret < 0)
-					return done ?: ret;
-			} else {
-				iov_iter_advance(from, ret);
-			}
-			done += ret;
-			if (ret < want)
-				break;
-		} else {
-			/* An empty element: step over it. */
-			iov_iter_advance(from, 0);
+		/* That also steps over an empty element. */
+		if (!len || pp_arena_gift(ring, addr, &len)) {
+			iov_iter_advance(from, len);
+			done += len;
+			continue;
 		}
+		ret = pp_vmsplice_copy(ring, from, len);
+		if (ret < 0)
+			return done ?: ret;
+		done += ret;
+		if (ret < len)
+			break;
 	}
 	return done;
 }
