@@ -30,20 +30,12 @@ module_param_named(user_pages_hard, pp_user_pages_hard, ulong, 0644);
 MODULE_PARM_DESC(user_pages_hard,
 		 "a user's pipe pages at the most, 0 for no limit (as fs.pipe-user-pages-hard)");
 
-static bool pp_over(unsigned long pages, unsigned long limit)
+static bool pp_over(unsigned long pages, const unsigned long *parameter)
 {
+	unsigned long limit = READ_ONCE(*parameter);
+
 	return limit && pages > limit &&
 	       !capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN);
-}
-
-static bool pp_over_soft(unsigned long pages)
-{
-	return pp_over(pages, READ_ONCE(pp_user_pages_soft));
-}
-
-static bool pp_over_hard(unsigned long pages)
-{
-	return pp_over(pages, READ_ONCE(pp_user_pages_hard));
 }
 
 /* Returns how many pages @user has then, stock pipes included. */
@@ -63,7 +55,7 @@ int pp_charge(struct user_struct *user, unsigned long pages)
 {
 	unsigned long sum = pp_user_add(user, pages);
 
-	if (pp_over_soft(sum) || pp_over_hard(sum)) {
+	if (pp_over(sum, &pp_user_pages_soft) || pp_over(sum, &pp_user_pages_hard)) {
 		pp_uncharge(user, pages);
 		return -EPERM;
 	}
@@ -117,13 +109,13 @@ int pp_charge_pipe(struct user_struct *user, unsigned int size, unsigned int *pa
 	}
 
 	sum = pp_user_add(user, *pages);
-	if (pp_over_soft(sum)) {
+	if (pp_over(sum, &pp_user_pages_soft)) {
 		if (size)
 			ret = -EPERM;
 		sum = pp_user_add(user, (long)PP_MIN_DEF_PAGES - *pages);
 		*pages = PP_MIN_DEF_PAGES;
 	}
-	if (!ret && pp_over_hard(sum))
+	if (!ret && pp_over(sum, &pp_user_pages_hard))
 		ret = -ENFILE;
 	if (ret)
 		pp_uncharge(user, *pages);

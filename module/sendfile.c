@@ -34,6 +34,8 @@
  * @out: where to
  * @out_pos: where in it, in bytes
  * @direct: pages of the page cache go to a socket as they are
+ * @scratch: if so, where they are meanwhile
+ * @bvec: if so, of as many elements as @scratch has buffers
  * @cut: the target took less than it was given
  */
 struct pp_sending {
@@ -42,6 +44,8 @@ struct pp_sending {
 	struct file *out;
 	loff_t out_pos;
 	bool direct;
+	struct pipe_inode_info *scratch;
+	struct bio_vec *bvec;
 	bool cut;
 };
 
@@ -130,9 +134,9 @@ static ssize_t pp_send_copy(struct pp_sending *s, size_t len)
 }
 
 /* Send pages of the page cache as they are; 0 at the end of the file. */
-static ssize_t pp_send_shared(struct pp_sending *s, struct pipe_inode_info *scratch,
-			      struct bio_vec *bvec, size_t len)
+static ssize_t pp_send_shared(struct pp_sending *s, size_t len)
 {
+	struct pipe_inode_info *scratch = s->scratch;
 	loff_t pos = s->pos;
 	unsigned int i, nr = 0;
 	ssize_t ret, got = 0;
@@ -146,14 +150,14 @@ static ssize_t pp_send_shared(struct pp_sending *s, struct pipe_inode_info *scra
 		ret = pipe_buf_confirm(scratch, buf);
 		if (ret)
 			break;
-		bvec_set_page(&bvec[nr++], buf->page, buf->len, buf->offset);
+		bvec_set_page(&s->bvec[nr++], buf->page, buf->len, buf->offset);
 		got += buf->len;
 	}
 	/* A truncated page ends the file here. */
 	if (ret == -ENODATA)
 		ret = 0;
 	if (got) {
-		ret = pp_send_all(s, bvec, nr, got, got < len);
+		ret = pp_send_all(s, s->bvec, nr, got, got < len);
 		if (ret > 0)
 			pp_count(PP_socket_shared, ret);
 	}
@@ -161,33 +165,22 @@ static ssize_t pp_send_shared(struct pp_sending *s, struct pipe_inode_info *scra
 	return ret;
 }
 
-static ssize_t pp_send_direct(struct pp_sending *s, size_t len)
+/* What pp_send_shared() needs; freed by pp_send_file(). */
+static bool pp_send_alloc(struct pp_sending *s, size_t len)
 {
 	size_t pages = DIV_ROUND_UP(offset_in_page(s->pos) + len, PAGE_SIZE);
-	struct pipe_inode_info *scratch;
-	struct bio_vec *bvec;
-	ssize_t ret = -ENOMEM, done = 0;
 
-	scratch = pp_scratch_alloc(min_t(size_t, pages, PP_DIRECT_PAGES));
-	bvec = scratch ? kvmalloc_array(scratch->ring_size, sizeof(*bvec),
-					GFP_KERNEL) : NULL;
-	while (scratch && bvec && done < len) {
-		ret = pp_send_shared(s, scratch, bvec, len - done);
-		if (ret <= 0)
-			break;
-		done += ret;
-		if (s->cut)
-			break;
-	}
-	kvfree(bvec);
-	pp_scratch_free(scratch);
-	return done ?: ret;
+	s->scratch = pp_scratch_alloc(min_t(size_t, pages, PP_DIRECT_PAGES));
+	if (s->scratch)
+		s->bvec = kvmalloc_array(s->scratch->ring_size, sizeof(*s->bvec),
+					 GFP_KERNEL);
+	return s->bvec;
 }
 
 /* From a file to a file or socket. */
 static ssize_t pp_send_file(struct pp_sending *s, size_t len)
 {
-	ssize_t ret = 0, done = 0;
+	ssize_t ret = -ENOMEM, done = 0;
 
 	if (s->out->f_flags & O_APPEND || !(s->in->f_mode & FMODE_LSEEK))
 		return -EINVAL;
@@ -197,22 +190,19 @@ static ssize_t pp_send_file(struct pp_sending *s, size_t len)
 	    !s->out->f_op->splice_write || !s->out->f_op->write_iter)
 		return -EINVAL;
 
-	if (s->direct) {
-		ret = pp_send_direct(s, len);
-		done = max_t(ssize_t, ret, 0);
-	} else {
-		while (done < len) {
-			ret = pp_send_copy(s, len - done);
-			if (ret <= 0)
-				break;
-			done += ret;
-			if (s->cut)
-				break;
-		}
-	}
+	if (s->direct && !pp_send_alloc(s, len))
+		goto out;
+	do {
+		ret = s->direct ? pp_send_shared(s, len - done) :
+				  pp_send_copy(s, len - done);
+		done += max_t(ssize_t, ret, 0);
+	} while (ret > 0 && done < len && !s->cut);
 	/* The file ended early: what was held back for more must go. */
 	if (done > 0 && done < len && !s->cut && s->out->f_op->splice_eof)
 		s->out->f_op->splice_eof(s->out);
+out:
+	kvfree(s->bvec);
+	pp_scratch_free(s->scratch);
 	return done ?: ret;
 }
 
