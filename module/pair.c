@@ -108,39 +108,6 @@ static ssize_t pp_move(struct pp_ring *in, struct pp_ring *out, size_t len)
 	return done;
 }
 
-/**
- * pp_splice_two() - Splice from private pipe to private pipe.
- * @in: the pipe to consume from, not locked
- * @out: the pipe to fill, not locked
- * @len: how many bytes at the most, not 0
- * @nonblock: don't wait
- *
- * Return: bytes, 0 when @in is empty and has no writer, or an error.
- */
-ssize_t pp_splice_two(struct pp_ring *in, struct pp_ring *out, size_t len,
-		      bool nonblock)
-{
-	ssize_t ret;
-
-	do {
-		struct pp_wake in_wake = {}, out_wake = {};
-
-		pp_lock_two(in, out);
-		in_wake.before = !pp_ring_room(in);
-		out_wake.before = pp_ring_empty(out);
-		ret = in->draining || !out->readers ? 0 : pp_move(in, out, len);
-		if (ret) {
-			pp_ring_end_consume(in, &in_wake);
-			pp_ring_end_produce(out, &out_wake);
-			return ret;
-		}
-		mutex_unlock(&in->lock);
-		mutex_unlock(&out->lock);
-		ret = pp_two_ready(in, out, nonblock);
-	} while (ret > 0);
-	return ret;
-}
-
 /*
  * Copy what there is room for; both pipes are locked.  If the pages were shared, as
  * the stock tee does, then neither pipe would have pages of its own.
@@ -172,27 +139,52 @@ static ssize_t pp_tee_copy(struct pp_ring *in, struct pp_ring *out, size_t len)
 	return done;
 }
 
-static ssize_t pp_tee_rings(struct pp_ring *in, struct pp_ring *out, size_t len,
-			    bool nonblock)
+/*
+ * Wait for bytes in @in and room in @out, then move or copy the bytes.
+ * Returns bytes, 0 when @in is empty and has no writer, or an error.
+ */
+static ssize_t pp_two(struct pp_ring *in, struct pp_ring *out, size_t len,
+		      bool nonblock, bool move)
 {
 	ssize_t ret;
 
 	do {
-		struct pp_wake wake = {};
+		struct pp_wake in_wake = {}, out_wake = {};
 
 		pp_lock_two(in, out);
-		wake.before = pp_ring_empty(out);
-		ret = in->draining || !out->readers ? 0 :
-						      pp_tee_copy(in, out, len);
-		mutex_unlock(&in->lock);
+		in_wake.before = !pp_ring_room(in);
+		out_wake.before = pp_ring_empty(out);
+		if (in->draining || !out->readers)
+			ret = 0;
+		else
+			ret = move ? pp_move(in, out, len) : pp_tee_copy(in, out, len);
+		if (ret && move)
+			pp_ring_end_consume(in, &in_wake);
+		else
+			mutex_unlock(&in->lock);
 		if (ret) {
-			pp_ring_end_produce(out, &wake);
+			pp_ring_end_produce(out, &out_wake);
 			return ret;
 		}
 		mutex_unlock(&out->lock);
 		ret = pp_two_ready(in, out, nonblock);
 	} while (ret > 0);
 	return ret;
+}
+
+/**
+ * pp_splice_two() - Splice from private pipe to private pipe.
+ * @in: the pipe to consume from, not locked
+ * @out: the pipe to fill, not locked
+ * @len: how many bytes at the most, not 0
+ * @nonblock: don't wait
+ *
+ * Return: bytes, 0 when @in is empty and has no writer, or an error.
+ */
+ssize_t pp_splice_two(struct pp_ring *in, struct pp_ring *out, size_t len,
+		      bool nonblock)
+{
+	return pp_two(in, out, len, nonblock, true);
 }
 
 /**
@@ -229,7 +221,8 @@ long pp_tee(struct pp_call *call)
 
 	nonblock = call->nonblock || arg->flags & SPLICE_F_NONBLOCK ||
 		   (fd_file(in)->f_flags | fd_file(out)->f_flags) & O_NONBLOCK;
-	ret = pp_tee_rings(from, to, min_t(u64, arg->len, MAX_RW_COUNT), nonblock);
+	ret = pp_two(from, to, min_t(u64, arg->len, MAX_RW_COUNT), nonblock,
+		     false);
 	if (ret > 0) {
 		fsnotify_access(fd_file(in));
 		fsnotify_modify(fd_file(out));
