@@ -54,12 +54,13 @@ static void ring_test_resize(struct kunit *test)
 static void ring_test_resize_keeps_reserved_room(struct kunit *test)
 {
 	struct pp_ring *ring = pp_test_ring(test, 8);
+	struct pp_stage stage;
 
-	KUNIT_ASSERT_EQ(test, pp_ring_reserve(ring, 3, true), 3);
+	KUNIT_ASSERT_EQ(test, pp_ring_reserve(ring, &stage, 3, true), 0);
 	KUNIT_EXPECT_EQ(test, pp_ring_resize(ring, 2 * PAGE_SIZE), -EBUSY);
 	KUNIT_EXPECT_EQ(test, pp_ring_resize(ring, 4 * PAGE_SIZE), 4 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, pp_ring_room(ring), 1);
-	pp_ring_unreserve(ring, 3);
+	pp_ring_unreserve(&stage);
 }
 
 /*
@@ -173,6 +174,15 @@ static void ring_test_destroy_frees_what_is_left(struct kunit *test)
 	folio_put(slot.folio);
 }
 
+/* Reserves all of it. */
+static void reserve(struct kunit *test, struct pp_ring *ring, struct pp_stage *stage,
+		    unsigned int pages)
+{
+	KUNIT_ASSERT_EQ(test, pp_ring_reserve(ring, stage, pages, true), 0);
+	KUNIT_ASSERT_EQ(test, stage->room, pages);
+	KUNIT_ASSERT_EQ(test, stage->nr, 0);
+}
+
 /* Folios that are larger than their bytes need, a byte each. */
 static void ring_test_holds_little_more_than_capacity(struct kunit *test)
 {
@@ -180,13 +190,12 @@ static void ring_test_holds_little_more_than_capacity(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < 16; i++) {
-		struct pp_stage stage = { .nr = 1 };
-		unsigned int room = 1;
+		struct pp_stage stage;
 
-		KUNIT_ASSERT_EQ(test, pp_ring_reserve(ring, room, true), room);
-		stage.slots[0] = pp_test_slot(test, 4, 0, 1, i);
-		pp_ring_publish(ring, &stage, &room);
-		KUNIT_EXPECT_EQ(test, room, 0);
+		reserve(test, ring, &stage, 1);
+		stage.slots[stage.nr++] = pp_test_slot(test, 4, 0, 1, i);
+		pp_ring_publish(&stage);
+		KUNIT_EXPECT_EQ(test, stage.room, 0);
 		KUNIT_EXPECT_LE(test, ring->held, ring->used + pp_folio_max_pages());
 	}
 	KUNIT_EXPECT_EQ(test, pp_ring_room(ring), 0);
@@ -199,17 +208,18 @@ static void ring_test_holds_too_much_rather_than_losing_bytes(struct kunit *test
 	unsigned int i;
 
 	for (i = 0; i < 3; i++) {
-		struct pp_stage stage = { .nr = 1 };
-		unsigned int room = 16 - 3 * i;
+		struct pp_stage stage;
 
-		KUNIT_ASSERT_EQ(test, pp_ring_reserve(ring, 16, true), room);
-		stage.slots[0] = pp_test_slot(test, 4, PAGE_SIZE - 1,
-					      PAGE_SIZE + 2, i * (PAGE_SIZE + 2));
+		KUNIT_ASSERT_EQ(test, pp_ring_reserve(ring, &stage, 16, true), 0);
+		KUNIT_ASSERT_EQ(test, stage.room, 16 - 3 * i);
+		stage.slots[stage.nr++] = pp_test_slot(test, 4, PAGE_SIZE - 1, PAGE_SIZE + 2,
+						       i * (PAGE_SIZE + 2));
 		pp_test_fail_folio(test, 1);
-		pp_ring_publish(ring, &stage, &room);
-		KUNIT_EXPECT_EQ(test, room, 13 - 3 * i);
+		pp_ring_publish(&stage);
+		KUNIT_EXPECT_EQ(test, stage.room, 13 - 3 * i);
 		pp_test_fail_folio(test, 0);
-		pp_ring_unreserve(ring, ring->reserved);
+		pp_ring_unreserve(&stage);
+		KUNIT_EXPECT_EQ(test, ring->reserved, 0);
 	}
 	pp_test_expect_ring(test, ring, 0, 3 * (PAGE_SIZE + 2));
 }
@@ -221,42 +231,46 @@ static void ring_test_holds_too_much_rather_than_losing_bytes(struct kunit *test
 static void ring_test_reserve(struct kunit *test)
 {
 	struct pp_ring *ring = pp_test_ring(test, 8);
+	struct pp_stage a, b, none;
 
-	KUNIT_EXPECT_EQ(test, pp_ring_reserve(ring, 3, true), 3);
+	reserve(test, ring, &none, 0);
+	reserve(test, ring, &a, 3);
 	KUNIT_EXPECT_EQ(test, pp_ring_room(ring), 5);
-	KUNIT_EXPECT_EQ(test, pp_ring_reserve(ring, 9, true), 5);
+	KUNIT_EXPECT_EQ(test, pp_ring_reserve(ring, NULL, 0, true), 0);
+	KUNIT_EXPECT_EQ(test, pp_ring_reserve(ring, &b, 9, true), 0);
+	KUNIT_EXPECT_EQ(test, b.room, 5);
 	KUNIT_EXPECT_EQ(test, pp_ring_room(ring), 0);
-	KUNIT_EXPECT_EQ(test, pp_ring_reserve(ring, 1, true), -EAGAIN);
-	pp_ring_unreserve(ring, 0);
-	pp_ring_unreserve(ring, 6);
-	KUNIT_EXPECT_EQ(test, pp_ring_room(ring), 6);
-	pp_ring_unreserve(ring, 2);
+	KUNIT_EXPECT_EQ(test, pp_ring_reserve(ring, NULL, 0, true), -EAGAIN);
+	pp_ring_unreserve(&none);
+	pp_ring_unreserve(&b);
+	KUNIT_EXPECT_EQ(test, pp_ring_room(ring), 5);
+	pp_ring_unreserve(&a);
 	ring->readers = 0;
-	KUNIT_EXPECT_EQ(test, pp_ring_reserve(ring, 1, true), -EPIPE);
+	KUNIT_EXPECT_EQ(test, pp_ring_reserve(ring, &a, 1, true), -EPIPE);
 	KUNIT_EXPECT_EQ(test, ring->reserved, 0);
 }
 
 static void ring_test_publish_uses_reserved_room(struct kunit *test)
 {
 	struct pp_ring *ring = pp_test_ring(test, 8);
-	struct pp_stage stage = { .nr = 3 };
-	unsigned int room = 8;
+	struct pp_stage stage;
 
-	KUNIT_ASSERT_EQ(test, pp_ring_reserve(ring, room, true), room);
+	reserve(test, ring, &stage, 8);
+	stage.nr = 3;
 	stage.slots[0] = pp_test_slot(test, 0, 100, 200, 0);
 	stage.slots[1] = pp_test_slot(test, 1, PAGE_SIZE - 1, 2, 200);
 	stage.slots[2] = pp_test_slot(test, 1, 0, 2 * PAGE_SIZE, 202);
 	stage.slots[2].flags = PP_SLOT_FOREIGN;
-	pp_ring_publish(ring, &stage, &room);
-	KUNIT_EXPECT_EQ(test, room, 3);
+	pp_ring_publish(&stage);
+	KUNIT_EXPECT_EQ(test, stage.room, 3);
 	KUNIT_EXPECT_EQ(test, stage.nr, 0);
 	KUNIT_EXPECT_EQ(test, ring->reserved, 3);
 	KUNIT_EXPECT_EQ(test, ring->copied, 202);
 	KUNIT_EXPECT_EQ(test, ring->taken, 2 * PAGE_SIZE);
-	pp_ring_unreserve(ring, 3);
+	pp_ring_publish(&stage);
+	KUNIT_EXPECT_EQ(test, stage.room, 3);
+	pp_ring_unreserve(&stage);
 	pp_test_expect_ring(test, ring, 0, 202 + 2 * PAGE_SIZE);
-	pp_ring_publish(ring, &stage, &room);
-	KUNIT_EXPECT_EQ(test, room, 3);
 }
 
 static unsigned int promises_broken;
@@ -285,11 +299,12 @@ static void ring_test_publish_checks_its_room(struct kunit *test)
 {
 	const struct overrun_case *c = test->param_value;
 	struct pp_ring *ring = pp_test_ring(test, 8);
-	struct pp_stage stage = { .nr = 4 };
-	unsigned int room = c->room;
+	struct pp_stage stage, other;
 	struct folio *foreign;
 
-	KUNIT_ASSERT_EQ(test, pp_ring_reserve(ring, c->room + 5, true), c->room + 5);
+	reserve(test, ring, &other, 5);
+	reserve(test, ring, &stage, c->room);
+	stage.nr = 4;
 	stage.slots[0] = pp_test_slot(test, 0, 0, PAGE_SIZE, 0);
 	stage.slots[1] = pp_test_slot(test, 1, 0, 2 * PAGE_SIZE, PAGE_SIZE);
 	stage.slots[2] = pp_test_slot(test, 0, 0, PAGE_SIZE, 3 * PAGE_SIZE);
@@ -300,16 +315,18 @@ static void ring_test_publish_checks_its_room(struct kunit *test)
 
 	promises_broken = 0;
 	kunit_activate_static_stub(test, pp_ring_promised, promised_without_a_warning);
-	pp_ring_publish(ring, &stage, &room);
+	pp_ring_publish(&stage);
 	kunit_deactivate_static_stub(test, pp_ring_promised);
 	KUNIT_EXPECT_EQ(test, promises_broken, 1);
-	KUNIT_EXPECT_EQ(test, room, c->left);
+	KUNIT_EXPECT_EQ(test, stage.room, c->left);
 	KUNIT_EXPECT_EQ(test, stage.nr, 0);
 	KUNIT_EXPECT_EQ(test, ring->reserved, 5 + c->left);
 	KUNIT_EXPECT_EQ(test, folio_ref_count(foreign), 1);
 	folio_put(foreign);
 	pp_test_expect_ring(test, ring, 0, c->bytes);
-	pp_ring_unreserve(ring, ring->reserved);
+	pp_ring_unreserve(&stage);
+	pp_ring_unreserve(&other);
+	KUNIT_EXPECT_EQ(test, ring->reserved, 0);
 }
 
 /*
@@ -500,7 +517,7 @@ static void ring_test_wait_ends_with_signal(struct kunit *test)
 	pp_test_push(test, ring, 0, 0, 1, 0);
 	KUNIT_EXPECT_EQ(test, wait_data(ring, false), 1);
 	KUNIT_EXPECT_EQ(test, wait_room(ring, false), -ERESTARTSYS);
-	KUNIT_EXPECT_EQ(test, pp_ring_reserve(ring, 1, false), -ERESTARTSYS);
+	KUNIT_EXPECT_EQ(test, pp_ring_reserve(ring, NULL, 0, false), -ERESTARTSYS);
 	KUNIT_EXPECT_EQ(test, ring->reserved, 0);
 	disallow_signal(SIGUSR1);
 	flush_signals(current);
@@ -677,28 +694,29 @@ static void ring_test_growing_wakes_writer(struct kunit *test)
 static void ring_test_unreserving_wakes_writer(struct kunit *test)
 {
 	struct pp_ring *ring = pp_test_ring(test, 2);
+	struct pp_stage a, b;
 	struct waiter w;
 
-	KUNIT_ASSERT_EQ(test, pp_ring_reserve(ring, 2, true), 2);
+	reserve(test, ring, &a, 1);
+	reserve(test, ring, &b, 1);
 	waiter_start(test, &w, ring, true);
-	pp_ring_unreserve(ring, 1);
+	pp_ring_unreserve(&a);
 	waiter_expect(test, &w, 0);
-	pp_ring_unreserve(ring, 1);
+	pp_ring_unreserve(&b);
 }
 
 static void ring_test_publishing_wakes_reader(struct kunit *test)
 {
 	struct pp_ring *ring = pp_test_ring(test, 2);
-	struct pp_stage stage = { .nr = 1 };
-	unsigned int room = 2;
+	struct pp_stage stage;
 	struct waiter w;
 
-	KUNIT_ASSERT_EQ(test, pp_ring_reserve(ring, room, true), room);
+	reserve(test, ring, &stage, 2);
 	waiter_start(test, &w, ring, false);
-	stage.slots[0] = pp_test_slot(test, 0, 0, PAGE_SIZE, 0);
-	pp_ring_publish(ring, &stage, &room);
+	stage.slots[stage.nr++] = pp_test_slot(test, 0, 0, PAGE_SIZE, 0);
+	pp_ring_publish(&stage);
 	waiter_expect(test, &w, 1);
-	pp_ring_unreserve(ring, room);
+	pp_ring_unreserve(&stage);
 }
 
 static void ring_test_drain_wakes_reader_it_kept_out(struct kunit *test)

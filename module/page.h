@@ -33,12 +33,18 @@ struct pp_slot {
  */
 #define PP_STAGE_SLOTS	20
 
+struct pp_ring;
+
 /**
- * struct pp_stage - slots on their way into a ring
- * @nr: how many are in use
+ * struct pp_stage - slots on their way into a ring, or to another target
+ * @ring: if it has a reservation, from pp_ring_reserve(): where
+ * @room: if so, how many pages of it are left
+ * @nr: how many slots are in use
  * @slots: the slots; the stage owns the folios
  */
 struct pp_stage {
+	struct pp_ring *ring;
+	unsigned int room;
 	unsigned int nr;
 	struct pp_slot slots[PP_STAGE_SLOTS];
 };

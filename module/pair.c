@@ -47,7 +47,7 @@ static int pp_two_ready(struct pp_ring *in, struct pp_ring *out, bool nonblock)
 		return data;
 
 	/* Also at the end of the input, a missing reader is what counts. */
-	room = pp_ring_reserve(out, 0, nonblock);
+	room = pp_ring_reserve(out, NULL, 0, nonblock);
 	return room ?: data;
 }
 

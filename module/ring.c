@@ -330,16 +330,18 @@ void pp_ring_consume(struct pp_ring *ring, size_t len)
 /**
  * pp_ring_reserve() - Promise room to a caller who has to read a file first.
  * @ring: the pipe, not locked
- * @pages: how much is wanted; 0 only waits until there is room
+ * @stage: set up, without slots; on success its room is at most @pages.  Or NULL
+ *	to wait until there is room, and promise none.
+ * @pages: how much is wanted
  * @nonblock: don't wait
  *
  * The pipe stays usable meanwhile.  pp_ring_publish() uses up the promise and
  * pp_ring_unreserve() gives back what is left.
  *
- * Return: pages, at least 1 and at most @pages, or 0 if that is 0; or what
- * pp_ring_wait_room() returns.
+ * Return: what pp_ring_wait_room() returns.
  */
-int pp_ring_reserve(struct pp_ring *ring, unsigned int pages, bool nonblock)
+int pp_ring_reserve(struct pp_ring *ring, struct pp_stage *stage,
+		    unsigned int pages, bool nonblock)
 {
 	struct pp_wake wake = {};
 	bool pass_on;
@@ -347,9 +349,11 @@ int pp_ring_reserve(struct pp_ring *ring, unsigned int pages, bool nonblock)
 
 	mutex_lock(&ring->lock);
 	ret = pp_ring_wait_room(ring, nonblock, &wake);
-	if (!ret) {
-		ret = min(pages, pp_ring_room(ring));
-		WRITE_ONCE(ring->reserved, ring->reserved + ret);
+	if (!ret && stage) {
+		stage->ring = ring;
+		stage->room = min(pages, pp_ring_room(ring));
+		stage->nr = 0;
+		WRITE_ONCE(ring->reserved, ring->reserved + stage->room);
 	}
 	pass_on = wake.slept && pp_ring_writable(ring);
 	mutex_unlock(&ring->lock);
@@ -359,19 +363,19 @@ int pp_ring_reserve(struct pp_ring *ring, unsigned int pages, bool nonblock)
 }
 
 /**
- * pp_ring_unreserve() - Give back promised room.
- * @ring: the pipe, not locked
- * @pages: how much
+ * pp_ring_unreserve() - Give back the promised room that is left.
+ * @stage: the stage, whose pipe is not locked
  */
-void pp_ring_unreserve(struct pp_ring *ring, unsigned int pages)
+void pp_ring_unreserve(struct pp_stage *stage)
 {
+	struct pp_ring *ring = stage->ring;
 	bool was_full;
 
-	if (!pages)
+	if (!stage->room)
 		return;
 	mutex_lock(&ring->lock);
 	was_full = !pp_ring_room(ring);
-	WRITE_ONCE(ring->reserved, ring->reserved - pages);
+	WRITE_ONCE(ring->reserved, ring->reserved - stage->room);
 	mutex_unlock(&ring->lock);
 	if (was_full)
 		pp_wake_one(&ring->wr_wait, EPOLLOUT | EPOLLWRNORM);
@@ -438,18 +442,15 @@ bool pp_ring_promised(unsigned int pages, unsigned int room)
 }
 
 /**
- * pp_ring_publish() - Put a filled stage in, into reserved room.
- * @ring: the pipe, not locked
- * @stage: the stage; emptied
- * @room: how many pages are reserved for the caller; those that the stage used
- *	are subtracted
+ * pp_ring_publish() - Put a filled stage in, into the room that it has reserved.
+ * @stage: the stage, whose pipe is not locked; its slots and their room are used up
  *
  * Slots that the room does not suffice for are dropped: lost bytes are better
  * than a slot in the place of another one.
  */
-void pp_ring_publish(struct pp_ring *ring, struct pp_stage *stage,
-		     unsigned int *room)
+void pp_ring_publish(struct pp_stage *stage)
 {
+	struct pp_ring *ring = stage->ring;
 	struct pp_wake wake = {};
 	size_t entered = 0;
 	unsigned int i;
@@ -463,9 +464,9 @@ void pp_ring_publish(struct pp_ring *ring, struct pp_stage *stage,
 		struct pp_slot *slot = &stage->slots[i];
 		unsigned int n = pp_slot_pages(slot);
 
-		if (!pp_ring_promised(n, *room))
+		if (!pp_ring_promised(n, stage->room))
 			break;
-		*room -= n;
+		stage->room -= n;
 		WRITE_ONCE(ring->reserved, ring->reserved - n);
 		entered += slot->len;
 		if (slot->flags & PP_SLOT_FOREIGN) {

@@ -129,10 +129,10 @@ bool pp_ring_fits(const struct pp_ring *ring, const struct pp_slot *slot);
 struct pp_slot pp_ring_pop(struct pp_ring *ring);
 void pp_ring_consume(struct pp_ring *ring, size_t len);
 
-int pp_ring_reserve(struct pp_ring *ring, unsigned int pages, bool nonblock);
-void pp_ring_publish(struct pp_ring *ring, struct pp_stage *stage,
-		     unsigned int *room);
-void pp_ring_unreserve(struct pp_ring *ring, unsigned int pages);
+int pp_ring_reserve(struct pp_ring *ring, struct pp_stage *stage,
+		    unsigned int pages, bool nonblock);
+void pp_ring_publish(struct pp_stage *stage);
+void pp_ring_unreserve(struct pp_stage *stage);
 
 /* How many slots a transfer to a file or socket takes at a time. */
 #define PP_DRAIN_SLOTS	16

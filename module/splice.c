@@ -108,9 +108,9 @@ ssize_t pp_read_stage(struct file *in, loff_t *pos, struct pp_stage *stage,
 	return ret;
 }
 
-/* Copy from a file or socket into reserved room. */
-static ssize_t pp_copy_file(struct pp_ring *ring, struct file *in, loff_t *pos,
-			    size_t len, unsigned int flags, unsigned int *room)
+/* Copy from a file or socket into the room of a stage. */
+static ssize_t pp_copy_file(struct pp_stage *stage, struct file *in, loff_t *pos,
+			    size_t len, unsigned int flags)
 {
 	bool cached = pp_page_cached(in);
 	ssize_t ret, done = 0;
@@ -118,24 +118,21 @@ static ssize_t pp_copy_file(struct pp_ring *ring, struct file *in, loff_t *pos,
 
 	do {
 		size_t offset = cached ? offset_in_page(*pos) : 0;
-		struct pp_stage stage __uninitialized;
 
-		stage.nr = 0;
 		/* Where a file says it was read up to is not to be relied on. */
-		asked = min(len - done, *room * PAGE_SIZE - offset);
+		asked = min(len - done, stage->room * PAGE_SIZE - offset);
 		/*
 		 * Pages of a file stay aligned as they are in its cache, where
 		 * they might have been taken from: the room they need is the
 		 * same then.
 		 */
-		ret = pp_stage_alloc(&stage, offset,
-				     pp_read_hint(in, *pos, asked));
+		ret = pp_stage_alloc(stage, offset, pp_read_hint(in, *pos, asked));
 		if (ret)
 			break;
-		asked = pp_stage_bytes(&stage);
-		ret = pp_read_stage(in, pos, &stage, flags);
-		pp_stage_cut(&stage, max_t(ssize_t, ret, 0));
-		pp_ring_publish(ring, &stage, room);
+		asked = pp_stage_bytes(stage);
+		ret = pp_read_stage(in, pos, stage, flags);
+		pp_stage_cut(stage, max_t(ssize_t, ret, 0));
+		pp_ring_publish(stage);
 		if (ret > 0)
 			done += ret;
 		/*
@@ -143,7 +140,7 @@ static ssize_t pp_copy_file(struct pp_ring *ring, struct file *in, loff_t *pos,
 		 * data.  Room was reserved for one range: a pass that ends within
 		 * a page is the last one, or that page would count twice.
 		 */
-	} while (cached && ret == asked && done < len && *room &&
+	} while (cached && ret == asked && done < len && stage->room &&
 		 !offset_in_page(*pos) && !signal_pending(current));
 
 	pp_count(sock_from_file(in) ? PP_socket_copied : PP_file_copied, done);
@@ -168,16 +165,15 @@ ssize_t pp_fill_file(struct pp_ring *ring, struct file *in, loff_t *pos,
 {
 	bool cached = pp_page_cached(in);
 	size_t offset = cached ? offset_in_page(*pos) : 0;
-	unsigned int room;
+	struct pp_stage stage __uninitialized;
 	ssize_t ret;
 
 	len = min_t(size_t, len, MAX_RW_COUNT);
-	ret = pp_ring_reserve(ring, DIV_ROUND_UP(offset + len, PAGE_SIZE),
+	ret = pp_ring_reserve(ring, &stage, DIV_ROUND_UP(offset + len, PAGE_SIZE),
 			      nonblock);
-	if (ret < 0)
+	if (ret)
 		return ret;
-	room = ret;
-	len = min_t(size_t, len, room * PAGE_SIZE - offset);
+	len = min_t(size_t, len, stage.room * PAGE_SIZE - offset);
 
 	policy = pp_policy_resolve(policy, flags);
 	if (!len)
@@ -185,10 +181,10 @@ ssize_t pp_fill_file(struct pp_ring *ring, struct file *in, loff_t *pos,
 	else if (!pp_spliceable(in))
 		ret = -EINVAL;
 	else if (cached && policy != PRIVPIPE_POLICY_NEVER)
-		ret = pp_take_file(ring, in, pos, len, policy, &room);
+		ret = pp_take_file(&stage, in, pos, len, policy);
 	else
-		ret = pp_copy_file(ring, in, pos, len, flags, &room);
-	pp_ring_unreserve(ring, room);
+		ret = pp_copy_file(&stage, in, pos, len, flags);
+	pp_ring_unreserve(&stage);
 	return ret;
 }
 

@@ -342,14 +342,13 @@ static int pp_stock_actor(struct pipe_inode_info *pipe, struct pipe_buffer *buf,
 	struct pp_ring *ring = sd->u.data;
 	struct pp_stage stage;
 	struct pp_slot *slot = &stage.slots[0];
-	unsigned int room = 1;
 	int ret;
 
 	/* A write that failed leaves an empty buffer in a stock pipe. */
 	if (!sd->len)
 		return 0;
-	ret = pp_ring_reserve(ring, room, true);
-	if (ret < 0)
+	ret = pp_ring_reserve(ring, &stage, 1, true);
+	if (ret)
 		return ret;
 
 	stage.nr = 1;
@@ -366,7 +365,7 @@ static int pp_stock_actor(struct pipe_inode_info *pipe, struct pipe_buffer *buf,
 	} else {
 		slot->folio = pp_folio_alloc(1);
 		if (!slot->folio) {
-			pp_ring_unreserve(ring, room);
+			pp_ring_unreserve(&stage);
 			return -ENOMEM;
 		}
 		memcpy_page(folio_page(slot->folio, 0), slot->offset,
@@ -375,7 +374,7 @@ static int pp_stock_actor(struct pipe_inode_info *pipe, struct pipe_buffer *buf,
 		pp_count(PP_stock_copied, slot->len);
 	}
 	ret = slot->len;
-	pp_ring_publish(ring, &stage, &room);
+	pp_ring_publish(&stage);
 	return ret;
 }
 
@@ -403,7 +402,7 @@ ssize_t pp_splice_write(struct pipe_inode_info *pipe, struct file *out,
 
 	do {
 		/* Room first, so that nothing is waited for in vain. */
-		ret = pp_ring_reserve(ring, 0, nonblock);
+		ret = pp_ring_reserve(ring, NULL, 0, nonblock);
 		if (ret)
 			return ret;
 

@@ -24,21 +24,17 @@
 
 /**
  * struct pp_taking - the state of taking from one file
- * @ring: where the pages go
  * @in: where they come from
  * @policy: from pp_policy_resolve()
  * @scratch: pages of @in
- * @stage: slots that @ring will get
- * @room: pages that are reserved in @ring
+ * @stage: where they go, and on to its pipe
  * @drained: this CPU's LRU batches were emptied once
  */
 struct pp_taking {
-	struct pp_ring *ring;
 	struct file *in;
 	unsigned int policy;
 	struct pipe_inode_info *scratch;
 	struct pp_stage *stage;
-	unsigned int *room;
 	bool drained;
 };
 
@@ -55,11 +51,6 @@ struct pp_group {
 	unsigned int to;
 	size_t bytes;
 };
-
-static void pp_taking_publish(struct pp_taking *t)
-{
-	pp_ring_publish(t->ring, t->stage, t->room);
-}
 
 static struct pp_group pp_next_group(struct pp_taking *t, unsigned int from)
 {
@@ -148,7 +139,7 @@ static bool pp_take_group(struct pp_taking *t, const struct pp_group *g)
 	first->ops = NULL;
 
 	if (t->stage->nr == PP_STAGE_SLOTS)
-		pp_taking_publish(t);
+		pp_ring_publish(t->stage);
 	t->stage->slots[t->stage->nr++] = (struct pp_slot) {
 		.folio = g->folio,
 		.len = g->bytes,
@@ -181,7 +172,7 @@ static int pp_copy_buffers(struct pp_taking *t, unsigned int from,
 		int ret;
 
 		if (t->stage->nr == PP_STAGE_SLOTS)
-			pp_taking_publish(t);
+			pp_ring_publish(t->stage);
 		s = t->stage->nr;
 		ret = pp_stage_alloc(t->stage, offset, len);
 		if (ret)
@@ -247,25 +238,21 @@ static ssize_t pp_take_buffers(struct pp_taking *t)
 
 /**
  * pp_take_file() - Splice from the page cache, taking what can be taken.
- * @ring: the pipe, not locked, with room reserved
+ * @stage: without slots, with room reserved in the pipe, which is not locked
  * @in: a file with a page cache
  * @pos: where in it, in bytes; advanced by what was put into the pipe
  * @len: how many bytes at the most, not more than there is room for
  * @policy: PRIVPIPE_POLICY_AUTO or _ALWAYS
- * @room: how many pages are reserved; those used are subtracted, also on error
  *
  * Return: bytes, 0 at the end of the file, or an error when there are none.
  */
-ssize_t pp_take_file(struct pp_ring *ring, struct file *in, loff_t *pos,
-		     size_t len, unsigned int policy, unsigned int *room)
+ssize_t pp_take_file(struct pp_stage *stage, struct file *in, loff_t *pos,
+		     size_t len, unsigned int policy)
 {
-	struct pp_stage stage = {};
 	struct pp_taking t = {
-		.ring = ring,
 		.in = in,
 		.policy = policy,
-		.stage = &stage,
-		.room = room,
+		.stage = stage,
 	};
 	ssize_t ret = 0, done = 0;
 
@@ -298,7 +285,7 @@ ssize_t pp_take_file(struct pp_ring *ring, struct file *in, loff_t *pos,
 		if (ret < got || offset_in_page(*pos))
 			break;
 	}
-	pp_taking_publish(&t);
+	pp_ring_publish(stage);
 	pp_scratch_free(t.scratch);
 	return done ?: ret;
 }

@@ -5,8 +5,8 @@
 #include "ring.h"
 #include "stats.h"
 
-ssize_t pp_take_file(struct pp_ring *ring, struct file *in, loff_t *pos,
-		     size_t len, unsigned int policy, unsigned int *room);
+ssize_t pp_take_file(struct pp_stage *stage, struct file *in, loff_t *pos,
+		     size_t len, unsigned int policy);
 
 #if IS_ENABLED(CONFIG_KUNIT)
 struct pp_taking;
