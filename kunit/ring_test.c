@@ -459,23 +459,23 @@ static void ring_test_drain_finds_kept_references(struct kunit *test)
 
 static int wait_data(struct pp_ring *ring, bool nonblock)
 {
-	struct pp_wake wake = {};
+	struct pp_visit visit;
 	int ret;
 
-	mutex_lock(&ring->lock);
-	ret = pp_ring_wait_data(ring, nonblock, &wake);
-	pp_ring_end_consume(ring, &wake);
+	pp_ring_lock(ring, &visit);
+	ret = pp_ring_wait_data(ring, nonblock, &visit);
+	pp_ring_end_consume(ring, &visit);
 	return ret;
 }
 
 static int wait_room(struct pp_ring *ring, bool nonblock)
 {
-	struct pp_wake wake = {};
+	struct pp_visit visit;
 	int ret;
 
-	mutex_lock(&ring->lock);
-	ret = pp_ring_wait_room(ring, nonblock, &wake);
-	pp_ring_end_produce(ring, &wake);
+	pp_ring_lock(ring, &visit);
+	ret = pp_ring_wait_room(ring, nonblock, &visit);
+	pp_ring_end_produce(ring, &visit);
 	return ret;
 }
 
@@ -534,17 +534,17 @@ struct waiter {
 static int waiter_run(void *data)
 {
 	struct waiter *w = data;
-	struct pp_wake wake = {};
+	struct pp_visit visit;
 
-	mutex_lock(&w->ring->lock);
+	pp_ring_lock(w->ring, &visit);
 	if (w->producer) {
-		w->ret = pp_ring_wait_room(w->ring, false, &wake);
-		pp_ring_end_produce(w->ring, &wake);
+		w->ret = pp_ring_wait_room(w->ring, false, &visit);
+		pp_ring_end_produce(w->ring, &visit);
 	} else {
-		w->ret = pp_ring_wait_data(w->ring, false, &wake);
+		w->ret = pp_ring_wait_data(w->ring, false, &visit);
 		if (w->ret > 0)
 			pp_ring_consume(w->ring, pp_ring_tail(w->ring)->len);
-		pp_ring_end_consume(w->ring, &wake);
+		pp_ring_end_consume(w->ring, &visit);
 	}
 	complete(&w->done);
 	return 0;
@@ -585,13 +585,12 @@ static void waiter_expect(struct kunit *test, struct waiter *w, int ret)
 /* Put pages in as one producer does, and wake as it does. */
 static void produce(struct kunit *test, struct pp_ring *ring, unsigned int pages)
 {
-	struct pp_wake wake = {};
+	struct pp_visit visit;
 
-	mutex_lock(&ring->lock);
-	wake.before = pp_ring_empty(ring);
+	pp_ring_lock(ring, &visit);
 	while (pages--)
 		pp_ring_push(ring, pp_test_slot(test, 0, 0, PAGE_SIZE, 0));
-	pp_ring_end_produce(ring, &wake);
+	pp_ring_end_produce(ring, &visit);
 }
 
 static void ring_test_data_wakes_reader(struct kunit *test)
@@ -635,31 +634,31 @@ static void ring_test_last_writer_wakes_readers(struct kunit *test)
 static void ring_test_reading_wakes_writer(struct kunit *test)
 {
 	struct pp_ring *ring = pp_test_ring(test, 2);
-	struct pp_wake wake = {};
+	struct pp_visit visit;
 	struct waiter w;
 
 	produce(test, ring, 2);
 	waiter_start(test, &w, ring, true);
-	mutex_lock(&ring->lock);
-	KUNIT_EXPECT_EQ(test, pp_ring_wait_data(ring, true, &wake), 1);
+	pp_ring_lock(ring, &visit);
+	KUNIT_EXPECT_EQ(test, pp_ring_wait_data(ring, true, &visit), 1);
 	pp_ring_consume(ring, PAGE_SIZE);
-	pp_ring_end_consume(ring, &wake);
+	pp_ring_end_consume(ring, &visit);
 	waiter_expect(test, &w, 0);
 }
 
 static void ring_test_writer_passes_wakeup_on(struct kunit *test)
 {
 	struct pp_ring *ring = pp_test_ring(test, 2);
-	struct pp_wake wake = {};
+	struct pp_visit visit;
 	struct waiter w[2];
 
 	produce(test, ring, 2);
 	waiter_start(test, &w[0], ring, true);
 	waiter_start(test, &w[1], ring, true);
-	mutex_lock(&ring->lock);
-	KUNIT_EXPECT_EQ(test, pp_ring_wait_data(ring, true, &wake), 1);
+	pp_ring_lock(ring, &visit);
+	KUNIT_EXPECT_EQ(test, pp_ring_wait_data(ring, true, &visit), 1);
 	pp_ring_consume(ring, PAGE_SIZE);
-	pp_ring_end_consume(ring, &wake);
+	pp_ring_end_consume(ring, &visit);
 	waiter_expect(test, &w[0], 0);
 	waiter_expect(test, &w[1], 0);
 }

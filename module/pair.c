@@ -36,13 +36,12 @@ void pp_lock_two(struct pp_ring *a, struct pp_ring *b)
  */
 static int pp_two_ready(struct pp_ring *in, struct pp_ring *out, bool nonblock)
 {
-	struct pp_wake wake = {};
+	struct pp_visit visit;
 	int data, room;
 
-	mutex_lock(&in->lock);
-	data = pp_ring_wait_data(in, nonblock, &wake);
-	wake.before = false;
-	pp_ring_end_consume(in, &wake);
+	pp_ring_lock(in, &visit);
+	data = pp_ring_wait_data(in, nonblock, &visit);
+	pp_ring_end_consume(in, &visit);
 	if (data < 0)
 		return data;
 
@@ -149,21 +148,21 @@ static ssize_t pp_two(struct pp_ring *in, struct pp_ring *out, size_t len,
 	ssize_t ret;
 
 	do {
-		struct pp_wake in_wake = {}, out_wake = {};
+		struct pp_visit in_visit, out_visit;
 
 		pp_lock_two(in, out);
-		in_wake.before = !pp_ring_room(in);
-		out_wake.before = pp_ring_empty(out);
+		pp_ring_look(in, &in_visit);
+		pp_ring_look(out, &out_visit);
 		if (in->draining || !out->readers)
 			ret = 0;
 		else
 			ret = move ? pp_move(in, out, len) : pp_tee_copy(in, out, len);
 		if (ret && move)
-			pp_ring_end_consume(in, &in_wake);
+			pp_ring_end_consume(in, &in_visit);
 		else
 			mutex_unlock(&in->lock);
 		if (ret) {
-			pp_ring_end_produce(out, &out_wake);
+			pp_ring_end_produce(out, &out_visit);
 			return ret;
 		}
 		mutex_unlock(&out->lock);

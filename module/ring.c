@@ -151,31 +151,63 @@ size_t pp_ring_bytes(struct pp_ring *ring)
 	return sum;
 }
 
+static void pp_ring_wake_readers(struct pp_ring *ring)
+{
+	pp_wake_one(&ring->rd_wait, EPOLLIN | EPOLLRDNORM);
+	kill_fasync(&ring->fasync_readers, SIGIO, POLL_IN);
+}
+
+/**
+ * pp_ring_look() - Note how a pipe is.
+ * @ring: the pipe, locked just now
+ * @visit: set up
+ */
+void pp_ring_look(struct pp_ring *ring, struct pp_visit *visit)
+{
+	visit->empty = pp_ring_empty(ring);
+	visit->full = !pp_ring_room(ring);
+	visit->slept = false;
+}
+
+/**
+ * pp_ring_lock() - Lock a pipe.
+ * @ring: the pipe
+ * @visit: set up for pp_ring_end_consume() or pp_ring_end_produce(), which unlock
+ */
+void pp_ring_lock(struct pp_ring *ring, struct pp_visit *visit)
+{
+	mutex_lock(&ring->lock);
+	pp_ring_look(ring, visit);
+}
+
+static bool pp_ring_filled(struct pp_ring *ring, const struct pp_visit *visit)
+{
+	return visit->empty && !pp_ring_empty(ring);
+}
+
 /**
  * pp_ring_wait_data() - Wait for something to read.
  * @ring: the pipe, locked; the lock is dropped while waiting
  * @nonblock: don't wait
- * @wake: added to for pp_ring_end_consume()
+ * @visit: from pp_ring_lock(); renewed
  *
  * Return: 1 when there is something, 0 when there is nothing and no writer,
  * -EAGAIN, or -ERESTARTSYS after a signal.
  */
-int pp_ring_wait_data(struct pp_ring *ring, bool nonblock, struct pp_wake *wake)
+int pp_ring_wait_data(struct pp_ring *ring, bool nonblock, struct pp_visit *visit)
 {
 	int ret;
 
 	for (;;) {
-		if (pp_ring_readable(ring)) {
-			wake->before |= !pp_ring_room(ring);
+		if (pp_ring_readable(ring))
 			return !pp_ring_empty(ring);
-		}
 		if (nonblock)
 			return -EAGAIN;
 		mutex_unlock(&ring->lock);
 		ret = wait_event_interruptible_exclusive(ring->rd_wait,
 							 pp_ring_readable(ring));
-		mutex_lock(&ring->lock);
-		wake->slept = true;
+		pp_ring_lock(ring, visit);
+		visit->slept = true;
 		if (ret)
 			return ret;
 	}
@@ -185,12 +217,12 @@ int pp_ring_wait_data(struct pp_ring *ring, bool nonblock, struct pp_wake *wake)
  * pp_ring_wait_room() - Wait for room for at least one page.
  * @ring: the pipe, locked; the lock is dropped while waiting
  * @nonblock: don't wait
- * @wake: added to for pp_ring_end_produce()
+ * @visit: from pp_ring_lock(); renewed
  *
  * Return: 0, -EPIPE when there is no reader (SIGPIPE was sent), -EAGAIN, or
  * -ERESTARTSYS after a signal.
  */
-int pp_ring_wait_room(struct pp_ring *ring, bool nonblock, struct pp_wake *wake)
+int pp_ring_wait_room(struct pp_ring *ring, bool nonblock, struct pp_visit *visit)
 {
 	int ret;
 
@@ -199,30 +231,21 @@ int pp_ring_wait_room(struct pp_ring *ring, bool nonblock, struct pp_wake *wake)
 			send_sig(SIGPIPE, current, 0);
 			return -EPIPE;
 		}
-		if (pp_ring_room(ring)) {
-			wake->before |= pp_ring_empty(ring);
+		if (pp_ring_room(ring))
 			return 0;
-		}
 		if (nonblock)
 			return -EAGAIN;
+		/* Full by what the caller put in, and the readers don't know yet. */
+		if (pp_ring_filled(ring, visit))
+			pp_ring_wake_readers(ring);
 		mutex_unlock(&ring->lock);
 		ret = wait_event_interruptible_exclusive(ring->wr_wait,
 							 pp_ring_writable(ring));
-		mutex_lock(&ring->lock);
-		wake->slept = true;
+		pp_ring_lock(ring, visit);
+		visit->slept = true;
 		if (ret)
 			return ret;
 	}
-}
-
-/**
- * pp_ring_wake_readers() - Tell that there is something to read.
- * @ring: the pipe
- */
-void pp_ring_wake_readers(struct pp_ring *ring)
-{
-	pp_wake_one(&ring->rd_wait, EPOLLIN | EPOLLRDNORM);
-	kill_fasync(&ring->fasync_readers, SIGIO, POLL_IN);
 }
 
 /**
@@ -240,14 +263,15 @@ void pp_ring_wake_all(struct pp_ring *ring)
 /**
  * pp_ring_end_consume() - Unlock after taking bytes out, and wake who waits.
  * @ring: the pipe, locked
- * @wake: from pp_ring_wait_data()
+ * @visit: from pp_ring_lock()
  */
-void pp_ring_end_consume(struct pp_ring *ring, const struct pp_wake *wake)
+void pp_ring_end_consume(struct pp_ring *ring, const struct pp_visit *visit)
 {
-	bool pass_on = wake->slept && pp_ring_readable(ring);
+	bool pass_on = visit->slept && pp_ring_readable(ring);
+	bool freed = visit->full && pp_ring_room(ring);
 
 	mutex_unlock(&ring->lock);
-	if (wake->before)
+	if (freed)
 		pp_wake_one(&ring->wr_wait, EPOLLOUT | EPOLLWRNORM);
 	if (pass_on)
 		pp_wake_one(&ring->rd_wait, EPOLLIN | EPOLLRDNORM);
@@ -257,14 +281,15 @@ void pp_ring_end_consume(struct pp_ring *ring, const struct pp_wake *wake)
 /**
  * pp_ring_end_produce() - Unlock after putting bytes in, and wake who waits.
  * @ring: the pipe, locked
- * @wake: from pp_ring_wait_room()
+ * @visit: from pp_ring_lock()
  */
-void pp_ring_end_produce(struct pp_ring *ring, const struct pp_wake *wake)
+void pp_ring_end_produce(struct pp_ring *ring, const struct pp_visit *visit)
 {
-	bool pass_on = wake->slept && pp_ring_writable(ring);
+	bool pass_on = visit->slept && pp_ring_writable(ring);
+	bool filled = pp_ring_filled(ring, visit);
 
 	mutex_unlock(&ring->lock);
-	if (wake->before || READ_ONCE(ring->polled))
+	if (filled || READ_ONCE(ring->polled))
 		pp_wake_one(&ring->rd_wait, EPOLLIN | EPOLLRDNORM);
 	if (pass_on)
 		pp_wake_one(&ring->wr_wait, EPOLLOUT | EPOLLWRNORM);
@@ -343,19 +368,19 @@ void pp_ring_consume(struct pp_ring *ring, size_t len)
 int pp_ring_reserve(struct pp_ring *ring, struct pp_stage *stage,
 		    unsigned int pages, bool nonblock)
 {
-	struct pp_wake wake = {};
+	struct pp_visit visit;
 	bool pass_on;
 	int ret;
 
-	mutex_lock(&ring->lock);
-	ret = pp_ring_wait_room(ring, nonblock, &wake);
+	pp_ring_lock(ring, &visit);
+	ret = pp_ring_wait_room(ring, nonblock, &visit);
 	if (!ret && stage) {
 		stage->ring = ring;
 		stage->room = min(pages, pp_ring_room(ring));
 		stage->nr = 0;
 		WRITE_ONCE(ring->reserved, ring->reserved + stage->room);
 	}
-	pass_on = wake.slept && pp_ring_writable(ring);
+	pass_on = visit.slept && pp_ring_writable(ring);
 	mutex_unlock(&ring->lock);
 	if (pass_on)
 		pp_wake_one(&ring->wr_wait, EPOLLOUT | EPOLLWRNORM);
@@ -369,15 +394,14 @@ int pp_ring_reserve(struct pp_ring *ring, struct pp_stage *stage,
 void pp_ring_unreserve(struct pp_stage *stage)
 {
 	struct pp_ring *ring = stage->ring;
-	bool was_full;
+	struct pp_visit visit;
 
 	if (!stage->room)
 		return;
-	mutex_lock(&ring->lock);
-	was_full = !pp_ring_room(ring);
+	pp_ring_lock(ring, &visit);
 	WRITE_ONCE(ring->reserved, ring->reserved - stage->room);
 	mutex_unlock(&ring->lock);
-	if (was_full)
+	if (visit.full)
 		pp_wake_one(&ring->wr_wait, EPOLLOUT | EPOLLWRNORM);
 }
 
@@ -451,15 +475,14 @@ bool pp_ring_promised(unsigned int pages, unsigned int room)
 void pp_ring_publish(struct pp_stage *stage)
 {
 	struct pp_ring *ring = stage->ring;
-	struct pp_wake wake = {};
+	struct pp_visit visit;
 	size_t entered = 0;
 	unsigned int i;
 
 	if (!stage->nr)
 		return;
 
-	mutex_lock(&ring->lock);
-	wake.before = pp_ring_empty(ring);
+	pp_ring_lock(ring, &visit);
 	for (i = 0; i < stage->nr; i++) {
 		struct pp_slot *slot = &stage->slots[i];
 		unsigned int n = pp_slot_pages(slot);
@@ -479,7 +502,7 @@ void pp_ring_publish(struct pp_stage *stage)
 	}
 	pp_stage_cut(stage, entered);
 	stage->nr = 0;
-	pp_ring_end_produce(ring, &wake);
+	pp_ring_end_produce(ring, &visit);
 }
 
 /**
@@ -497,7 +520,7 @@ void pp_ring_publish(struct pp_stage *stage)
 int pp_ring_drain_begin(struct pp_ring *ring, bool nonblock, size_t len,
 			struct pp_drain *drain)
 {
-	struct pp_wake wake = {};
+	struct pp_visit visit;
 	unsigned int i;
 	bool pass_on;
 	int ret;
@@ -505,8 +528,8 @@ int pp_ring_drain_begin(struct pp_ring *ring, bool nonblock, size_t len,
 	drain->nr = 0;
 	drain->bytes = 0;
 
-	mutex_lock(&ring->lock);
-	ret = pp_ring_wait_data(ring, nonblock, &wake);
+	pp_ring_lock(ring, &visit);
+	ret = pp_ring_wait_data(ring, nonblock, &visit);
 	if (ret > 0) {
 		for (i = ring->tail; i != ring->head && drain->bytes < len &&
 		     drain->nr < PP_DRAIN_SLOTS; i++) {
@@ -521,7 +544,7 @@ int pp_ring_drain_begin(struct pp_ring *ring, bool nonblock, size_t len,
 		WRITE_ONCE(ring->draining, drain->nr);
 	}
 	/* On success the next reader is woken when this ends. */
-	pass_on = wake.slept && pp_ring_readable(ring);
+	pass_on = visit.slept && pp_ring_readable(ring);
 	mutex_unlock(&ring->lock);
 	if (pass_on)
 		pp_wake_one(&ring->rd_wait, EPOLLIN | EPOLLRDNORM);
@@ -558,10 +581,9 @@ static void pp_ring_mark_shared(struct pp_ring *ring, size_t accepted)
  */
 void pp_ring_drain_end(struct pp_ring *ring, size_t len)
 {
-	struct pp_wake wake = {};
+	struct pp_visit visit;
 
-	mutex_lock(&ring->lock);
-	wake.before = len && !pp_ring_room(ring);
+	pp_ring_lock(ring, &visit);
 	pp_ring_mark_shared(ring, len);
 	pp_ring_consume(ring, len);
 	WRITE_ONCE(ring->draining, 0);
@@ -571,6 +593,7 @@ void pp_ring_drain_end(struct pp_ring *ring, size_t len)
 	/* Readers that were told of bytes and kept from them may read now. */
 	if (pp_ring_readable(ring))
 		kill_fasync(&ring->fasync_readers, SIGIO, POLL_IN);
-	wake.slept = true;
-	pp_ring_end_consume(ring, &wake);
+	/* As if this had slept, so that a reader that it kept out is woken. */
+	visit.slept = true;
+	pp_ring_end_consume(ring, &visit);
 }

@@ -61,12 +61,17 @@ struct pp_ring {
 };
 
 /**
- * struct pp_wake - what an operation on a ring has to tell the others
- * @before: the pipe was empty (for a producer) or full (for a consumer)
- * @slept: the operation was woken, and may have to pass that on
+ * struct pp_visit - a ring as it was when a task locked it
+ * @empty: nothing was in it
+ * @full: it had no room
+ * @slept: the task had been woken, and may have to pass that on
+ *
+ * pp_ring_end_consume() and pp_ring_end_produce() compare, and wake those who wait
+ * for what has changed.
  */
-struct pp_wake {
-	bool before;
+struct pp_visit {
+	bool empty;
+	bool full;
 	bool slept;
 };
 
@@ -116,11 +121,12 @@ void pp_ring_destroy(struct pp_ring *ring);
 long pp_ring_resize(struct pp_ring *ring, unsigned int size);
 size_t pp_ring_bytes(struct pp_ring *ring);
 
-int pp_ring_wait_data(struct pp_ring *ring, bool nonblock, struct pp_wake *wake);
-int pp_ring_wait_room(struct pp_ring *ring, bool nonblock, struct pp_wake *wake);
-void pp_ring_end_consume(struct pp_ring *ring, const struct pp_wake *wake);
-void pp_ring_end_produce(struct pp_ring *ring, const struct pp_wake *wake);
-void pp_ring_wake_readers(struct pp_ring *ring);
+void pp_ring_lock(struct pp_ring *ring, struct pp_visit *visit);
+void pp_ring_look(struct pp_ring *ring, struct pp_visit *visit);
+int pp_ring_wait_data(struct pp_ring *ring, bool nonblock, struct pp_visit *visit);
+int pp_ring_wait_room(struct pp_ring *ring, bool nonblock, struct pp_visit *visit);
+void pp_ring_end_consume(struct pp_ring *ring, const struct pp_visit *visit);
+void pp_ring_end_produce(struct pp_ring *ring, const struct pp_visit *visit);
 void pp_ring_wake_all(struct pp_ring *ring);
 
 void pp_ring_push(struct pp_ring *ring, struct pp_slot slot);

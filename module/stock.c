@@ -279,24 +279,23 @@ ssize_t pp_splice_read(struct file *in, loff_t *pos, struct pipe_inode_info *pip
 	ssize_t ret;
 
 	do {
-		struct pp_wake wake = {};
+		struct pp_visit visit;
 
 		ret = pp_stock_wait_room(pipe, nonblock);
 		if (ret)
 			return ret;
-		mutex_lock(&ring->lock);
-		ret = pp_ring_wait_data(ring, true, &wake);
+		pp_ring_lock(ring, &visit);
+		ret = pp_ring_wait_data(ring, true, &visit);
 		if (ret > 0)
 			ret = pp_stock_fill(pipe, ring, len);
-		pp_ring_end_consume(ring, &wake);
+		pp_ring_end_consume(ring, &visit);
 		if (ret != -EAGAIN || nonblock)
 			return ret;
 
 		pipe_unlock(pipe);
-		mutex_lock(&ring->lock);
-		ret = pp_ring_wait_data(ring, false, &wake);
-		wake.before = false;
-		pp_ring_end_consume(ring, &wake);
+		pp_ring_lock(ring, &visit);
+		ret = pp_ring_wait_data(ring, false, &visit);
+		pp_ring_end_consume(ring, &visit);
 		pipe_lock(pipe);
 	} while (ret >= 0);
 	return ret;

@@ -57,18 +57,18 @@ ssize_t pp_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct file *file = iocb->ki_filp;
 	struct pp_ring *ring = file->private_data;
-	struct pp_wake wake = {};
+	struct pp_visit visit;
 	ssize_t ret;
 
 	if (!iov_iter_count(to))
 		return 0;
 
-	mutex_lock(&ring->lock);
+	pp_ring_lock(ring, &visit);
 	ret = pp_ring_wait_data(ring, (file->f_flags & O_NONBLOCK) ||
-				(iocb->ki_flags & IOCB_NOWAIT), &wake);
+				(iocb->ki_flags & IOCB_NOWAIT), &visit);
 	if (ret > 0)
 		ret = pp_copy_out(ring, to, true);
-	pp_ring_end_consume(ring, &wake);
+	pp_ring_end_consume(ring, &visit);
 
 	if (ret > 0)
 		file_accessed(file);
@@ -193,28 +193,22 @@ ssize_t pp_write_iter(struct kiocb *iocb, struct iov_iter *from)
 			(iocb->ki_flags & IOCB_NOWAIT);
 	unsigned int flags = file->f_flags & O_DIRECT ? PP_SLOT_PACKET :
 							PP_SLOT_MERGE;
-	struct pp_wake wake = {};
+	struct pp_visit visit;
 	ssize_t done = 0;
 	int ret;
 
 	if (!iov_iter_count(from))
 		return 0;
 
-	mutex_lock(&ring->lock);
-	wake.before = pp_ring_empty(ring);
+	pp_ring_lock(ring, &visit);
 	ret = ring->readers ? pp_merge(ring, from, &done) : 0;
 	while (!ret && iov_iter_count(from)) {
-		if (!pp_ring_room(ring) && wake.before) {
-			/* Full, and the readers know of nothing yet. */
-			pp_ring_wake_readers(ring);
-			wake.before = false;
-		}
-		ret = pp_ring_wait_room(ring, nonblock, &wake);
+		ret = pp_ring_wait_room(ring, nonblock, &visit);
 		/* A fault ends the write, also if the next try would not fail. */
 		if (!ret)
 			ret = pp_copy_in(ring, from, SIZE_MAX, flags, &done);
 	}
-	pp_ring_end_produce(ring, &wake);
+	pp_ring_end_produce(ring, &visit);
 
 	if (done > 0)
 		file_update_time(file);
@@ -263,18 +257,18 @@ static ssize_t pp_vmsplice_in(struct file *file, struct iov_iter *from,
 			      unsigned int flags, bool nonblock)
 {
 	struct pp_ring *ring = file->private_data;
-	struct pp_wake wake = {};
+	struct pp_visit visit;
 	ssize_t ret;
 
-	mutex_lock(&ring->lock);
-	ret = pp_ring_wait_room(ring, nonblock, &wake);
+	pp_ring_lock(ring, &visit);
+	ret = pp_ring_wait_room(ring, nonblock, &visit);
 	if (!ret) {
 		if (flags & SPLICE_F_GIFT)
 			ret = pp_vmsplice_gift(ring, from);
 		else
 			ret = pp_vmsplice_copy(ring, from, SIZE_MAX);
 	}
-	pp_ring_end_produce(ring, &wake);
+	pp_ring_end_produce(ring, &visit);
 	if (ret > 0)
 		fsnotify_modify(file);
 	return ret;
@@ -284,15 +278,15 @@ static ssize_t pp_vmsplice_out(struct file *file, struct iov_iter *to,
 			       bool nonblock)
 {
 	struct pp_ring *ring = file->private_data;
-	struct pp_wake wake = {};
+	struct pp_visit visit;
 	ssize_t ret;
 
-	mutex_lock(&ring->lock);
-	ret = pp_ring_wait_data(ring, nonblock, &wake);
+	pp_ring_lock(ring, &visit);
+	ret = pp_ring_wait_data(ring, nonblock, &visit);
 	/* Packets mean nothing to splice: go on behind the end of one. */
 	if (ret > 0)
 		ret = pp_copy_out(ring, to, false);
-	pp_ring_end_consume(ring, &wake);
+	pp_ring_end_consume(ring, &visit);
 	if (ret > 0)
 		fsnotify_access(file);
 	return ret;
