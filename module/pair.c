@@ -63,8 +63,7 @@ static ssize_t pp_copy_slot(struct pp_ring *out, const struct pp_slot *slot,
 		.flags = flags,
 	};
 
-	len = min3(len, (size_t)slot->len,
-		   pp_ring_room(out) * PAGE_SIZE - copy.offset);
+	len = min3(len, (size_t)slot->len, pp_ring_room(out) * PAGE_SIZE - copy.offset);
 	copy.folio = pp_folio_alloc(DIV_ROUND_UP(copy.offset + len, PAGE_SIZE));
 	if (!copy.folio)
 		return -ENOMEM;
@@ -220,8 +219,7 @@ long pp_tee(struct pp_call *call)
 
 	nonblock = call->nonblock || arg->flags & SPLICE_F_NONBLOCK ||
 		   (fd_file(in)->f_flags | fd_file(out)->f_flags) & O_NONBLOCK;
-	ret = pp_two(from, to, min_t(u64, arg->len, MAX_RW_COUNT), nonblock,
-		     false);
+	ret = pp_two(from, to, min_t(u64, arg->len, MAX_RW_COUNT), nonblock, false);
 	if (ret > 0) {
 		fsnotify_access(fd_file(in));
 		fsnotify_modify(fd_file(out));

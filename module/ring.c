@@ -10,6 +10,7 @@
 #include <kunit/visibility.h>
 #include <linux/cred.h>
 #include <linux/poll.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "limits.h"
@@ -343,8 +344,7 @@ void pp_ring_consume(struct pp_ring *ring, size_t len)
 		if (len < slot->len) {
 			slot->offset += len;
 			slot->len -= len;
-			WRITE_ONCE(ring->used,
-				   ring->used - pages + pp_slot_pages(slot));
+			WRITE_ONCE(ring->used, ring->used - pages + pp_slot_pages(slot));
 			return;
 		}
 		len -= slot->len;
@@ -443,8 +443,7 @@ void pp_ring_push_fitting(struct pp_ring *ring, struct pp_slot slot)
 			break;	/* rather too much memory than lost bytes */
 		piece.len = min_t(size_t, slot.len,
 				  folio_size(piece.folio) - piece.offset);
-		pp_copy_folio(piece.folio, piece.offset, slot.folio, slot.offset,
-			      piece.len);
+		pp_copy_folio(piece.folio, piece.offset, slot.folio, slot.offset, piece.len);
 		pp_ring_push(ring, piece);
 		slot.offset += piece.len;
 		slot.len -= piece.len;

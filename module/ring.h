@@ -4,9 +4,6 @@
 
 #include <linux/fs.h>
 #include <linux/mutex.h>
-#include <linux/sched/signal.h>
-#include <linux/sched/user.h>
-#include <linux/uio.h>
 #include <linux/wait.h>
 
 #include "page.h"

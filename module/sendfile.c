@@ -172,8 +172,7 @@ static bool pp_send_alloc(struct pp_sending *s, size_t len)
 
 	s->scratch = pp_scratch_alloc(min_t(size_t, pages, PP_DIRECT_PAGES));
 	if (s->scratch)
-		s->bvec = kvmalloc_array(s->scratch->ring_size, sizeof(*s->bvec),
-					 GFP_KERNEL);
+		s->bvec = kvmalloc_array(s->scratch->ring_size, sizeof(*s->bvec), GFP_KERNEL);
 	return s->bvec;
 }
 

@@ -169,8 +169,7 @@ ssize_t pp_fill_file(struct pp_ring *ring, struct file *in, loff_t *pos,
 	ssize_t ret;
 
 	len = min_t(size_t, len, MAX_RW_COUNT);
-	ret = pp_ring_reserve(ring, &stage, DIV_ROUND_UP(offset + len, PAGE_SIZE),
-			      nonblock);
+	ret = pp_ring_reserve(ring, &stage, DIV_ROUND_UP(offset + len, PAGE_SIZE), nonblock);
 	if (ret)
 		return ret;
 	len = min_t(size_t, len, stage.room * PAGE_SIZE - offset);
@@ -250,103 +249,89 @@ static ssize_t pp_drain_file(struct pp_ring *ring, struct file *out, loff_t *pos
 	return done ?: ret;
 }
 
-static int pp_get_offset(u64 from, loff_t *value, loff_t **pos)
-{
-	if (from && copy_from_user(value, u64_to_user_ptr(from), sizeof(*value)))
-		return -EFAULT;
-	*pos = from ? value : NULL;
-	return 0;
-}
-
-static int pp_put_offset(u64 to, loff_t value)
-{
-	if (to && copy_to_user(u64_to_user_ptr(to), &value, sizeof(value)))
-		return -EFAULT;
-	return 0;
-}
-
-static ssize_t pp_splice_from_file(struct file *in, loff_t *off, struct file *out,
+static ssize_t pp_splice_from_file(struct file *in, loff_t *pos, struct file *out,
 				   const struct privpipe_splice *arg, bool nonblock)
 {
-	loff_t pos = off ? *off : in->f_pos;
 	ssize_t ret;
 
-	if (off && !(in->f_mode & FMODE_PREAD))
+	if (arg->off_in && !(in->f_mode & FMODE_PREAD))
 		return -EINVAL;
-	ret = rw_verify_area(READ, in, &pos, arg->len);
+	ret = rw_verify_area(READ, in, pos, arg->len);
 	if (ret < 0)
 		return ret;
-
-	ret = pp_fill_file(pp_ring_of(out), in, &pos, arg->len, arg->flags,
-			   arg->policy, nonblock || out->f_flags & O_NONBLOCK);
-	if (off)
-		*off = pos;
-	else if (ret >= 0)
-		in->f_pos = pos;
-	return ret;
+	return pp_fill_file(pp_ring_of(out), in, pos, arg->len, arg->flags,
+			    arg->policy, nonblock || out->f_flags & O_NONBLOCK);
 }
 
-static ssize_t pp_splice_to_file(struct file *in, struct file *out, loff_t *off,
+static ssize_t pp_splice_to_file(struct file *in, struct file *out, loff_t *pos,
 				 const struct privpipe_splice *arg, bool nonblock)
 {
-	loff_t pos = off ? *off : out->f_pos;
 	ssize_t ret;
 
-	if (off && !(out->f_mode & FMODE_PWRITE))
+	if (arg->off_out && !(out->f_mode & FMODE_PWRITE))
 		return -EINVAL;
 	if (out->f_flags & O_APPEND)
 		return -EINVAL;
-	ret = rw_verify_area(WRITE, out, &pos, arg->len);
+	ret = rw_verify_area(WRITE, out, pos, arg->len);
 	if (ret < 0)
 		return ret;
 	if (!out->f_op->splice_write || !out->f_op->write_iter)
 		return -EINVAL;
-
-	ret = pp_drain_file(pp_ring_of(in), out, &pos,
-			    min_t(u64, arg->len, MAX_RW_COUNT), arg->flags,
-			    nonblock || in->f_flags & O_NONBLOCK);
-	if (off)
-		*off = pos;
-	else if (ret >= 0)
-		out->f_pos = pos;
-	return ret;
+	return pp_drain_file(pp_ring_of(in), out, pos,
+			     min_t(u64, arg->len, MAX_RW_COUNT), arg->flags,
+			     nonblock || in->f_flags & O_NONBLOCK);
 }
 
 /* The kinds of both sides are known by now; at least one is a private pipe. */
-static ssize_t pp_splice_files(struct file *in, loff_t *off_in, struct file *out,
-			       loff_t *off_out, const struct privpipe_splice *arg)
+static ssize_t pp_splice_files(struct file *in, loff_t *in_pos, struct file *out,
+			       loff_t *out_pos, const struct privpipe_splice *arg)
 {
 	struct pp_ring *from = pp_ring_of(in), *to = pp_ring_of(out);
 	struct pipe_inode_info *stock_in = pp_stock_pipe(in);
 	struct pipe_inode_info *stock_out = pp_stock_pipe(out);
 	bool nonblock = arg->flags & SPLICE_F_NONBLOCK;
 	bool either = nonblock || (in->f_flags | out->f_flags) & O_NONBLOCK;
+	unsigned int flags = arg->flags | (either ? SPLICE_F_NONBLOCK : 0);
 	/* ioctl(2) and io_uring return an int. */
 	size_t len = min_t(u64, arg->len, MAX_RW_COUNT);
 	ssize_t ret;
 
 	if (from && to)
-		return from == to ? -EINVAL :
-				    pp_splice_two(from, to, len, either);
+		return from == to ? -EINVAL : pp_splice_two(from, to, len, either);
 	if (stock_in)
-		return pp_splice_write(stock_in, out, NULL, len, arg->flags |
-				       (either ? SPLICE_F_NONBLOCK : 0));
+		return pp_splice_write(stock_in, out, NULL, len, flags);
 	if (stock_out) {
 		pipe_lock(stock_out);
-		ret = pp_splice_read(in, NULL, stock_out, len, arg->flags |
-				     (either ? SPLICE_F_NONBLOCK : 0));
+		ret = pp_splice_read(in, NULL, stock_out, len, flags);
 		pipe_unlock(stock_out);
 		if (ret > 0)
 			pp_stock_wake_readers(stock_out);
 		return ret;
 	}
-	return to ? pp_splice_from_file(in, off_in, out, arg, nonblock) :
-		    pp_splice_to_file(in, out, off_out, arg, nonblock);
+	return to ? pp_splice_from_file(in, in_pos, out, arg, nonblock) :
+		    pp_splice_to_file(in, out, out_pos, arg, nonblock);
 }
 
 static bool pp_is_pipe(struct file *file)
 {
 	return pp_ring_of(file) || pp_stock_pipe(file);
+}
+
+/* Replace the file's position by the caller's offset, if there is one. */
+static int pp_get_pos(u64 from, loff_t *pos)
+{
+	if (from && copy_from_user(pos, u64_to_user_ptr(from), sizeof(*pos)))
+		return -EFAULT;
+	return 0;
+}
+
+static int pp_put_pos(u64 to, struct file *file, loff_t pos)
+{
+	if (!to)
+		file->f_pos = pos;
+	else if (copy_to_user(u64_to_user_ptr(to), &pos, sizeof(pos)))
+		return -EFAULT;
+	return 0;
 }
 
 /**
@@ -361,7 +346,7 @@ static bool pp_is_pipe(struct file *file)
 long pp_splice(struct pp_call *call)
 {
 	const struct privpipe_splice *arg = &call->arg.splice;
-	loff_t in_pos, out_pos, *off_in, *off_out;
+	loff_t in_pos, out_pos;
 	ssize_t ret;
 
 	if (!arg->len)
@@ -383,24 +368,23 @@ long pp_splice(struct pp_call *call)
 	if ((arg->off_in && pp_is_pipe(fd_file(in))) ||
 	    (arg->off_out && pp_is_pipe(fd_file(out))))
 		return -ESPIPE;
-	ret = pp_get_offset(arg->off_out, &out_pos, &off_out);
-	if (!ret)
-		ret = pp_get_offset(arg->off_in, &in_pos, &off_in);
-	if (ret)
-		return ret;
+	in_pos = fd_file(in)->f_pos;
+	out_pos = fd_file(out)->f_pos;
+	if (pp_get_pos(arg->off_out, &out_pos) || pp_get_pos(arg->off_in, &in_pos))
+		return -EFAULT;
 	if (!(fd_file(in)->f_mode & FMODE_READ) ||
 	    !(fd_file(out)->f_mode & FMODE_WRITE))
 		return -EBADF;
 	if (call->file != fd_file(in) && call->file != fd_file(out))
 		return -EINVAL;
 
-	ret = pp_splice_files(fd_file(in), off_in, fd_file(out), off_out, arg);
+	ret = pp_splice_files(fd_file(in), &in_pos, fd_file(out), &out_pos, arg);
 	if (ret > 0) {
 		fsnotify_modify(fd_file(out));
 		fsnotify_access(fd_file(in));
 	}
-	if (ret >= 0 && (pp_put_offset(arg->off_out, off_out ? out_pos : 0) ||
-			 pp_put_offset(arg->off_in, off_in ? in_pos : 0)))
+	if (ret >= 0 && (pp_put_pos(arg->off_out, fd_file(out), out_pos) ||
+			 pp_put_pos(arg->off_in, fd_file(in), in_pos)))
 		ret = -EFAULT;
 	return ret;
 }

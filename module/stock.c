@@ -248,8 +248,7 @@ static ssize_t pp_stock_fill(struct pipe_inode_info *pipe, struct pp_ring *ring,
 			part.folio = pp_folio_alloc(1);
 			if (!part.folio)
 				return done ?: -ENOMEM;
-			pp_copy_folio(part.folio, part.offset, slot->folio,
-				      slot->offset, n);
+			pp_copy_folio(part.folio, part.offset, slot->folio, slot->offset, n);
 			pp_ring_consume(ring, n);
 			pp_stock_add(pipe, part);
 			pp_count(PP_stock_handed_copied, n);
@@ -319,8 +318,7 @@ struct folio *pp_take_stock(struct pipe_inode_info *pipe,
 	    PageMemcgKmem(buf->page))
 		return NULL;
 	/* What it means even for a caller that asks: nothing is taken at all. */
-	if (pp_policy_resolve(PRIVPIPE_POLICY_DEFAULT, SPLICE_F_MOVE) ==
-	    PRIVPIPE_POLICY_NEVER)
+	if (pp_policy_resolve(PRIVPIPE_POLICY_DEFAULT, SPLICE_F_MOVE) == PRIVPIPE_POLICY_NEVER)
 		return NULL;
 	if (folio->mapping &&
 	    (policy != PRIVPIPE_POLICY_ALWAYS || folio_test_anon(folio) ||

@@ -195,6 +195,7 @@ static ssize_t pp_take_buffers(struct pp_taking *t)
 {
 	unsigned int i = t->scratch->tail, uncopied = i;
 	ssize_t ret = 0, done = 0;
+	int err;
 
 	while (i != t->scratch->head) {
 		struct pp_group g = pp_next_group(t, i);
@@ -207,12 +208,10 @@ static ssize_t pp_take_buffers(struct pp_taking *t)
 		verdict = pp_judge(t, &g);
 		if (verdict == PP_file_taken_pages) {
 			/* What comes before it goes in before it. */
-			if (uncopied != g.from) {
-				ret = pp_copy_buffers(t, uncopied, g.from, &done);
-				if (ret)
-					return done ?: ret;
-				uncopied = g.from;
-			}
+			ret = pp_copy_buffers(t, uncopied, g.from, &done);
+			if (ret)
+				return done ?: ret;
+			uncopied = g.from;
 			if (pp_take_group(t, &g)) {
 				done += g.bytes;
 				uncopied = g.to;
@@ -228,12 +227,8 @@ static ssize_t pp_take_buffers(struct pp_taking *t)
 	/* A truncated page ends the file here. */
 	if (ret == -ENODATA)
 		ret = 0;
-	if (uncopied != i) {
-		int err = pp_copy_buffers(t, uncopied, i, &done);
-
-		ret = ret ?: err;
-	}
-	return done ?: ret;
+	err = pp_copy_buffers(t, uncopied, i, &done);
+	return done ?: ret ?: err;
 }
 
 /**

@@ -57,6 +57,7 @@ ssize_t pp_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct file *file = iocb->ki_filp;
 	struct pp_ring *ring = file->private_data;
+	bool nonblock = file->f_flags & O_NONBLOCK || iocb->ki_flags & IOCB_NOWAIT;
 	struct pp_visit visit;
 	ssize_t ret;
 
@@ -64,8 +65,7 @@ ssize_t pp_read_iter(struct kiocb *iocb, struct iov_iter *to)
 		return 0;
 
 	pp_ring_lock(ring, &visit);
-	ret = pp_ring_wait_data(ring, (file->f_flags & O_NONBLOCK) ||
-				(iocb->ki_flags & IOCB_NOWAIT), &visit);
+	ret = pp_ring_wait_data(ring, nonblock, &visit);
 	if (ret > 0)
 		ret = pp_copy_out(ring, to, true);
 	pp_ring_end_consume(ring, &visit);
@@ -166,8 +166,7 @@ static int pp_merge(struct pp_ring *ring, struct iov_iter *from, ssize_t *done)
 	end = offset_in_page(slot->offset + slot->len);
 	if (!end || end + n > PAGE_SIZE || !pp_head_open(ring))
 		return 0;
-	got = copy_folio_from_iter(slot->folio, slot->offset + slot->len, n,
-				   from);
+	got = copy_folio_from_iter(slot->folio, slot->offset + slot->len, n, from);
 	if (got < n) {
 		iov_iter_revert(from, got);
 		return -EFAULT;
@@ -189,8 +188,7 @@ ssize_t pp_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct file *file = iocb->ki_filp;
 	struct pp_ring *ring = file->private_data;
-	bool nonblock = (file->f_flags & O_NONBLOCK) ||
-			(iocb->ki_flags & IOCB_NOWAIT);
+	bool nonblock = file->f_flags & O_NONBLOCK || iocb->ki_flags & IOCB_NOWAIT;
 	unsigned int flags = file->f_flags & O_DIRECT ? PP_SLOT_PACKET :
 							PP_SLOT_MERGE;
 	struct pp_visit visit;
