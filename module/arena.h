@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* User memory whose pages can be given away. */
 #ifndef PRIVPIPE_ARENA_H
 #define PRIVPIPE_ARENA_H
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* A command, and tables of them. */
 #ifndef PRIVPIPE_COMMAND_H
 #define PRIVPIPE_COMMAND_H
 

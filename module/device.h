@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* The operations of /dev/privpipe, for the KUnit suites. */
 #ifndef PRIVPIPE_DEVICE_H
 #define PRIVPIPE_DEVICE_H
 

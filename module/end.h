@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* The ends of a private pipe. */
 #ifndef PRIVPIPE_END_H
 #define PRIVPIPE_END_H
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* The pseudo filesystem where pipes and arenas live. */
 #ifndef PRIVPIPE_FS_H
 #define PRIVPIPE_FS_H
 

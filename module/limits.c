@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How large pipes and arenas may be: for a pipe, and for a user, whose stock pipes
- * count as well.
+ * How large pipes and arenas may be: one pipe, and all of a user's together.  Stock
+ * pipes count in the same sum.
  */
 #include <linux/capability.h>
 #include <linux/fs.h>

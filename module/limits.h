@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* How large pipes and arenas may be. */
 #ifndef PRIVPIPE_LIMITS_H
 #define PRIVPIPE_LIMITS_H
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Private folios, slots, and stages of them. */
 #ifndef PRIVPIPE_PAGE_H
 #define PRIVPIPE_PAGE_H
 

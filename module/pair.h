@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Two private pipes. */
 #ifndef PRIVPIPE_PAIR_H
 #define PRIVPIPE_PAIR_H
 

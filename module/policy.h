@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* When a page may be taken out of the page cache. */
 #ifndef PRIVPIPE_POLICY_H
 #define PRIVPIPE_POLICY_H
 

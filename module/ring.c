@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The pipe itself: slots, waiting, waking, limits.
+ * The pipe itself: slots, waiting, waking, reservations, drains.  ring.h has the model.
  *
  * The rules of fs/pipe.c are kept wherever a program could tell: a page counts
- * until its last byte was read, a wakeup goes to one waiter that passes it on,
- * and the limits per user are counted together with those of stock pipes.
+ * until its last byte was read, and a wakeup goes to one waiter that passes it on.
  */
 #include <kunit/static_stub.h>
 #include <kunit/visibility.h>

@@ -1,4 +1,51 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The pipe: slots, how much fits, who may use it when.
+ *
+ * A slot is a range of bytes in a folio, and holds the only reference to the folio; the
+ * flags in page.h say when there may be others.  Head and tail count slots for ever.
+ * The pipe contains the slots from the tail to the one before the head.
+ *
+ * Capacity counts pages, neither slots nor bytes, by the rule of stock pipes: a page
+ * counts until its last byte was read.  A slot counts for the pages that its bytes
+ * touch, at least one, so there are never more slots than pages.
+ *
+ *	capacity = used by slots + reserved for producers + room
+ *
+ * A folio can be larger than the pages that its slot counts for.  The pipe knows the
+ * memory of its folios as "held", and pp_ring_fits() allows one large folio of excess.
+ *
+ * The lock is held over copies from and to user memory, as in fs/pipe.c, but never
+ * while another file is read or written.  Instead,
+ *
+ * - a producer reserves room, reads into a stage, and publishes the stage:
+ *
+ *	pp_ring_reserve()	lock, wait for room, promise pages, unlock
+ *	...			read into folios that nobody else knows
+ *	pp_ring_publish()	lock, put the slots in, unlock, wake
+ *	pp_ring_unreserve()	give back what is left of the promise
+ *
+ *   Meanwhile others read and write as they like; reserved pages are no room for them.
+ *
+ * - a consumer drains the slots at the tail:
+ *
+ *	pp_ring_drain_begin()	lock, wait for bytes, mark the slots, unlock
+ *	...			write their bytes to the target
+ *	pp_ring_drain_end()	lock, take out what the target accepted, unlock, wake
+ *
+ *   The bytes stay in the pipe, so that none is lost if the target takes fewer.  Other
+ *   consumers wait as if the pipe were empty.  Producers go on, since they only append;
+ *   pp_head_open() keeps them from adding to a page that is being written.
+ *
+ * What one task does under the lock begins with pp_ring_lock() and ends with
+ * pp_ring_end_consume() or pp_ring_end_produce(), which wake one task of those that
+ * wait for the change.  That task passes the wakeup on when it leaves something for the
+ * next one.
+ *
+ * Locks nest in this order: the mutex of a stock pipe, a ring (two rings by address,
+ * see pp_lock_two()), mmap_lock, an arena, a pool.  poll() and tasks that wait read some
+ * members without the lock, so those are written by WRITE_ONCE().
+ */
 #ifndef PRIVPIPE_RING_H
 #define PRIVPIPE_RING_H
 
@@ -10,17 +57,14 @@
 
 /**
  * struct pp_ring - a private pipe
- * @lock: protects everything here.  Held over
- *	copies from and to user space, never while another file is read or
- *	written: see @reserved and @draining.  Nests inside the mutex of an
- *	stock pipe; two rings are locked in the order of their addresses.
+ * @lock: protects everything here, see above
  * @rd_wait: where consumers wait for bytes
  * @wr_wait: where producers wait for room
  * @head: slots ever filled
  * @tail: slots ever emptied
  * @capacity: in pages, a power of two; also the length of @slots
  * @used: pages that the slots count for, see pp_slot_pages()
- * @reserved: pages promised to producers that read a file meanwhile
+ * @reserved: pages promised to producers that are reading a file
  * @held: pages of all folios in the ring
  * @readers: open files with FMODE_READ
  * @writers: open files with FMODE_WRITE

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* sendfile without a pipe. */
 #ifndef PRIVPIPE_SENDFILE_H
 #define PRIVPIPE_SENDFILE_H
 

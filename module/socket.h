@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Sockets as sources and targets. */
 #ifndef PRIVPIPE_SOCKET_H
 #define PRIVPIPE_SOCKET_H
 

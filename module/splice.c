@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * splice: the call, and files and devices on the other side.  socket.c, stock.c
- * and pair.c have the others.
+ * splice: the call, and files and devices on the other side of the pipe.  take.c has
+ * pages that need no copy; socket.c, stock.c and pair.c have the other sides.
  */
 #include <kunit/static_stub.h>
 #include <linux/file.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* splice, with files and devices as sources and targets. */
 #ifndef PRIVPIPE_SPLICE_H
 #define PRIVPIPE_SPLICE_H
 

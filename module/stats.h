@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Counters. */
 #ifndef PRIVPIPE_STATS_H
 #define PRIVPIPE_STATS_H
 

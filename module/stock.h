@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Stock pipes as sources and targets, and scratch pipes. */
 #ifndef PRIVPIPE_STOCK_H
 #define PRIVPIPE_STOCK_H
 

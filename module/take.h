@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Taking pages out of the page cache. */
 #ifndef PRIVPIPE_TAKE_H
 #define PRIVPIPE_TAKE_H
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
+ * Tracepoints: operations, pages taken, pages refused.
+ *
  * Events are laid out as in all of the kernel, which checkpatch does not know:
  * checkpatch: PARENTHESIS_ALIGNMENT: see there
  * checkpatch: OPEN_ENDED_LINE: see there

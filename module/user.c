@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * User memory into a pipe and out of it: read, write, vmsplice.
+ * User memory into a pipe and out of it: read, write, vmsplice.  arena.c has the
+ * memory whose pages a program can give away.
  */
 #include <linux/fsnotify.h>
 #include <linux/slab.h>

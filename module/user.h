@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* User memory as source and target. */
 #ifndef PRIVPIPE_USER_H
 #define PRIVPIPE_USER_H
 
