@@ -8,7 +8,7 @@
 
 #include "arena.h"
 #include "support.h"
-#include "vmsplice.h"
+#include "user.h"
 
 /* An arena with the pattern in it, mapped, and nothing behind it. */
 static char __user *make_arena(struct kunit *test, size_t len)
@@ -29,15 +29,17 @@ static long gift(struct kunit *test, struct file *end, char __user *from, size_t
 {
 	struct iovec iov = { from, len };
 	char __user *uiov = pp_test_user(test, sizeof(iov));
-	struct privpipe_vmsplice arg = {
-		.size = sizeof(arg),
-		.flags = SPLICE_F_NONBLOCK | SPLICE_F_GIFT,
-		.iov = (uintptr_t)uiov,
-		.nr_segs = 1,
+	struct pp_call call = {
+		.file = end,
+		.arg.vmsplice = {
+			.flags = SPLICE_F_NONBLOCK | SPLICE_F_GIFT,
+			.iov = (uintptr_t)uiov,
+			.nr_segs = 1,
+		},
 	};
 
 	KUNIT_ASSERT_EQ(test, copy_to_user(uiov, &iov, sizeof(iov)), 0);
-	return pp_vmsplice(end, &arg, false);
+	return pp_vmsplice(&call);
 }
 
 static struct pp_ring *ring_of(struct file *ends[2])

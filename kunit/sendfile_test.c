@@ -10,10 +10,11 @@
 static long sendfile(struct kunit *test, struct file *in, struct file *out,
 		     struct privpipe_sendfile arg)
 {
-	arg.size = sizeof(arg);
-	arg.fd_in = pp_test_fd(test, in);
-	arg.fd_out = pp_test_fd(test, out);
-	return pp_sendfile(&arg, false);
+	struct pp_call call = { .arg.sendfile = arg };
+
+	call.arg.sendfile.fd_in = pp_test_fd(test, in);
+	call.arg.sendfile.fd_out = pp_test_fd(test, out);
+	return pp_sendfile(&call);
 }
 
 static const struct send_case {

@@ -9,7 +9,7 @@ static const struct counter {
 	enum pp_counter which;
 	const char *name;
 } counters[] = {
-#define COUNTER(name) { PP_##name, #name },
+#define COUNTER(name, ...) { PP_##name, #name },
 	PP_COUNTERS(COUNTER)
 };
 

@@ -176,7 +176,7 @@ void pp_test_push(struct kunit *test, struct pp_ring *ring, unsigned int order,
 	struct pp_slot slot = pp_test_slot(test, order, offset, len, pos);
 
 	mutex_lock(&ring->lock);
-	pp_ring_push(ring, &slot);
+	pp_ring_push(ring, slot);
 	mutex_unlock(&ring->lock);
 }
 
@@ -188,7 +188,7 @@ void pp_test_push(struct kunit *test, struct pp_ring *ring, unsigned int order,
 void pp_test_consume(struct pp_ring *ring, size_t len)
 {
 	mutex_lock(&ring->lock);
-	pp_ring_consume(ring, len, 0);
+	pp_ring_consume(ring, len);
 	mutex_unlock(&ring->lock);
 }
 
@@ -207,7 +207,7 @@ void pp_test_expect_ring(struct kunit *test, struct pp_ring *ring, u64 pos,
 
 	mutex_lock(&ring->lock);
 	for (i = ring->tail; i != ring->head; i++) {
-		struct pp_slot *slot = &ring->slots[i & (ring->capacity - 1)];
+		struct pp_slot *slot = pp_ring_slot(ring, i);
 
 		KUNIT_EXPECT_NE(test, (u32)slot->len, 0);
 		KUNIT_EXPECT_LE(test, (size_t)slot->offset + slot->len,
@@ -293,7 +293,7 @@ void pp_test_pipe(struct kunit *test, unsigned int pages, int flags,
 	struct pp_ring *ring = pp_ring_create(pages << PAGE_SHIFT);
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ring);
-	KUNIT_ASSERT_EQ(test, pp_file_pair(ring, flags, ends), 0);
+	KUNIT_ASSERT_EQ(test, pp_end_pair(ring, flags, ends), 0);
 	pp_test_keep(test, ends[0]);
 	pp_test_keep(test, ends[1]);
 }
@@ -517,6 +517,23 @@ struct folio *pp_test_cache(struct kunit *test, struct file *file, pgoff_t index
 	return folio;
 }
 
+/**
+ * pp_test_cached() - Whether a page of a file is in the page cache.
+ * @file: the file
+ * @index: which page
+ *
+ * Return: true if it is.
+ */
+bool pp_test_cached(struct file *file, pgoff_t index)
+{
+	struct folio *folio = filemap_get_folio(file->f_mapping, index);
+
+	if (IS_ERR(folio))
+		return false;
+	folio_put(folio);
+	return true;
+}
+
 static ssize_t pp_test_io_step(struct pp_test_io *io, size_t len)
 {
 	if (io->error && io->done >= io->good)
@@ -575,17 +592,15 @@ struct file *pp_test_stream(struct kunit *test, struct pp_test_io *io)
 	return file;
 }
 
-static const struct file_operations pp_test_device_fops = {};
-
 /**
- * pp_test_device() - Make what stands for an open /dev/privpipe.
+ * pp_test_device() - Open /dev/privpipe, as it were.
  * @test: the test
  *
  * Return: the file.
  */
 struct file *pp_test_device(struct kunit *test)
 {
-	return pp_test_open(test, S_IFCHR, &pp_test_device_fops, NULL);
+	return pp_test_open(test, S_IFCHR, &pp_device_fops, NULL);
 }
 
 /*
@@ -681,9 +696,31 @@ long pp_test_command(struct kunit *test, struct file *file, unsigned int cmd,
 	long ret;
 
 	KUNIT_ASSERT_EQ(test, copy_to_user(uarg, arg, size), 0);
-	ret = pp_command(file, cmd, uarg, false);
+	ret = file->f_op->unlocked_ioctl(file, cmd, (unsigned long)uarg);
 	KUNIT_ASSERT_EQ(test, copy_from_user(arg, uarg, size), 0);
 	return ret;
+}
+
+/**
+ * pp_test_splice() - Splice, from kernel space.
+ * @test: the test
+ * @in: where from
+ * @out: where to; one of the two is an end of a private pipe
+ * @arg: everything but the descriptors
+ *
+ * Return: what the ioctl would return.
+ */
+long pp_test_splice(struct kunit *test, struct file *in, struct file *out,
+		    struct privpipe_splice arg)
+{
+	struct pp_call call = {
+		.file = pp_ring_of(in) ? in : out,
+		.arg.splice = arg,
+	};
+
+	call.arg.splice.fd_in = pp_test_fd(test, in);
+	call.arg.splice.fd_out = pp_test_fd(test, out);
+	return pp_splice(&call);
 }
 
 /*

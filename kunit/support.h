@@ -15,13 +15,13 @@
 #include <linux/pipe_fs_i.h>
 #include <linux/splice.h>
 
-#include <linux/privpipe.h>
-
+#include "command.h"
 #include "device.h"
-#include "file.h"
+#include "end.h"
+#include "fs.h"
 #include "ring.h"
 #include "stats.h"
-#include "steal.h"
+#include "take.h"
 
 /**
  * pp_test_byte() - What belongs at a position.
@@ -69,6 +69,7 @@ int pp_test_fd(struct kunit *test, struct file *file);
 void pp_test_break(struct file *file, pgoff_t index);
 struct folio *pp_test_cache(struct kunit *test, struct file *file, pgoff_t index,
 			    unsigned int order);
+bool pp_test_cached(struct file *file, pgoff_t index);
 
 /**
  * struct pp_test_io - how the files of pp_test_stream() behave
@@ -97,6 +98,8 @@ void pp_test_expect_user(struct kunit *test, const char __user *from, u64 pos,
 			 size_t len);
 long pp_test_command(struct kunit *test, struct file *file, unsigned int cmd,
 		     void *arg, size_t size);
+long pp_test_splice(struct kunit *test, struct file *in, struct file *out,
+		    struct privpipe_splice arg);
 
 void pp_test_fail_folio(struct kunit *test, unsigned int nth);
 void pp_test_cut_reads(struct kunit *test, size_t most);

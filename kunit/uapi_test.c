@@ -3,6 +3,7 @@
 #include <linux/fcntl.h>
 #include <linux/fdtable.h>
 
+#include "splice.h"
 #include "support.h"
 
 /* The largest structure, with room behind it. */
@@ -51,6 +52,11 @@ static struct file *pipe_end(struct kunit *test)
 static struct file *home(struct kunit *test, const struct command_case *c)
 {
 	return c->on_pipe ? pipe_end(test) : pp_test_device(test);
+}
+
+static long ioctl(struct file *file, unsigned int cmd, char __user *uarg)
+{
+	return file->f_op->unlocked_ioctl(file, cmd, (unsigned long)uarg);
 }
 
 /* The call; descriptors that it made are closed again. */
@@ -119,11 +125,11 @@ static void uapi_test_bad_address(struct kunit *test)
 	char __user *memory = pp_test_user(test, PAGE_SIZE);
 	u32 size = c->size;
 
-	KUNIT_EXPECT_EQ(test, pp_command(file, c->cmd, NULL, false), -EFAULT);
+	KUNIT_EXPECT_EQ(test, ioctl(file, c->cmd, NULL), -EFAULT);
 	/* Its size can be read, the rest of it can't. */
 	memory += PAGE_SIZE - 4;
 	KUNIT_ASSERT_EQ(test, copy_to_user(memory, &size, 4), 0);
-	KUNIT_EXPECT_EQ(test, pp_command(file, c->cmd, memory, false), -EFAULT);
+	KUNIT_EXPECT_EQ(test, ioctl(file, c->cmd, memory), -EFAULT);
 }
 
 static void uapi_test_known_where_it_belongs(struct kunit *test)
@@ -266,18 +272,18 @@ static void uapi_test_query_tells_what_happened(struct kunit *test)
 }
 
 /* A caller that must not wait gets -EAGAIN. */
-static void uapi_test_nowait(struct kunit *test)
+static void uapi_test_nonblock(struct kunit *test)
 {
-	char __user *memory = pp_test_user(test, PAGE_SIZE);
 	struct file *file = pp_test_file(test, SZ_64K), *ends[2];
-	struct privpipe_splice arg = { .size = sizeof(arg), .len = 1 };
+	struct pp_call call = { .arg.splice.len = 1, .nonblock = true };
 
 	pp_test_pipe(test, 16, 0, ends);
-	arg.fd_in = pp_test_fd(test, file);
-	arg.fd_out = pp_test_fd(test, ends[1]);
-	KUNIT_ASSERT_EQ(test, copy_to_user(memory, &arg, sizeof(arg)), 0);
-	KUNIT_EXPECT_EQ(test, pp_command(ends[1], PRIVPIPE_SPLICE, memory, true), -EAGAIN);
-	KUNIT_EXPECT_EQ(test, pp_command(ends[1], PRIVPIPE_SPLICE, memory, false), 1);
+	call.file = ends[1];
+	call.arg.splice.fd_in = pp_test_fd(test, file);
+	call.arg.splice.fd_out = pp_test_fd(test, ends[1]);
+	KUNIT_EXPECT_EQ(test, pp_splice(&call), -EAGAIN);
+	call.nonblock = false;
+	KUNIT_EXPECT_EQ(test, pp_splice(&call), 1);
 }
 
 static struct kunit_case uapi_test_cases[] = {
@@ -290,7 +296,7 @@ static struct kunit_case uapi_test_cases[] = {
 	KUNIT_CASE_PARAM(uapi_test_arguments, bad_gen_params),
 	KUNIT_CASE(uapi_test_create_returns_both_ends),
 	KUNIT_CASE(uapi_test_query_tells_what_happened),
-	KUNIT_CASE(uapi_test_nowait),
+	KUNIT_CASE(uapi_test_nonblock),
 	{}
 };
 

@@ -1,10 +1,279 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Writes and reads of user memory that can't be accessed for a moment. */
+/* User memory into a private pipe and out of it: read, write, vmsplice. */
 #include <linux/mman.h>
 #include <linux/uio.h>
 
 #include "support.h"
-#include "vmsplice.h"
+#include "user.h"
+
+/*
+ * vmsplice
+ */
+
+/* The call; @iov is copied to user memory. */
+static long vmsplice(struct kunit *test, struct file *end, const struct iovec *iov,
+		     unsigned long nr, unsigned int flags)
+{
+	char __user *uiov = pp_test_user(test, max(nr, 1) * sizeof(*iov));
+	struct pp_call call = {
+		.file = end,
+		.arg.vmsplice = {
+			.flags = flags | SPLICE_F_NONBLOCK,
+			.iov = (uintptr_t)uiov,
+			.nr_segs = nr,
+		},
+	};
+
+	KUNIT_ASSERT_EQ(test, copy_to_user(uiov, iov, nr * sizeof(*iov)), 0);
+	return pp_vmsplice(&call);
+}
+
+static const struct in_case {
+	const char *name;
+	unsigned int capacity;
+	size_t lens[4];		/* of consecutive pieces of memory */
+	ssize_t ret;
+	unsigned int used;
+} in_cases[] = {
+	{ "nothing", 16, { 0 }, 0, 0 },
+	{ "a byte", 16, { 1 }, 1, 1 },
+	{ "a page", 16, { PAGE_SIZE }, PAGE_SIZE, 1 },
+	{ "an empty piece between two", 16, { 10, 0, 10 }, 20, 1 },
+	{ "odd pieces share pages", 16, { 100, 5000, 3 }, 5103, 2 },
+	{ "as much as there is room for", 2, { SZ_64K }, 2 * PAGE_SIZE, 2 },
+	{ "64 KiB in pieces", 16, { SZ_32K, SZ_32K }, SZ_64K, 16 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(in, in_cases, name);
+
+/* With and without SPLICE_F_GIFT: ordinary memory is always copied. */
+static void user_test_vmsplice_copies_in(struct kunit *test)
+{
+	const struct in_case *c = test->param_value;
+	unsigned int flags, i;
+
+	for (flags = 0; flags <= SPLICE_F_GIFT; flags += SPLICE_F_GIFT) {
+		char __user *memory = pp_test_user(test, SZ_64K);
+		struct iovec iov[ARRAY_SIZE(c->lens)];
+		struct file *ends[2];
+		size_t sum = 0;
+
+		pp_test_fill_user(test, memory, 0, SZ_64K);
+		for (i = 0; i < ARRAY_SIZE(c->lens); i++) {
+			iov[i].iov_base = memory + sum;
+			iov[i].iov_len = c->lens[i];
+			sum += c->lens[i];
+		}
+		pp_test_pipe(test, c->capacity, 0, ends);
+		KUNIT_EXPECT_EQ(test, vmsplice(test, ends[1], iov, ARRAY_SIZE(iov), flags),
+				c->ret);
+		/* The content of the memory afterwards does not matter. */
+		KUNIT_ASSERT_EQ(test, clear_user(memory, SZ_64K), 0);
+		KUNIT_EXPECT_EQ(test, pp_ring_of(ends[0])->copied, c->ret);
+		if (!flags)
+			KUNIT_EXPECT_EQ(test, pp_ring_of(ends[0])->used, c->used);
+		pp_test_expect_ring(test, pp_ring_of(ends[0]), 0, c->ret);
+	}
+}
+
+static void user_test_vmsplice_stops_at_fault(struct kunit *test)
+{
+	char __user *memory = pp_test_user(test, 2 * PAGE_SIZE);
+	struct iovec iov = { memory + 100, SZ_64K };
+	struct file *ends[2];
+
+	pp_test_fill_user(test, memory, 0, 2 * PAGE_SIZE);
+	pp_test_pipe(test, 16, 0, ends);
+	KUNIT_EXPECT_EQ(test, vmsplice(test, ends[1], &iov, 1, 0), 2 * PAGE_SIZE - 100);
+	pp_test_expect_ring(test, pp_ring_of(ends[0]), 100, 2 * PAGE_SIZE - 100);
+
+	iov.iov_base = memory + 2 * PAGE_SIZE;
+	KUNIT_EXPECT_EQ(test, vmsplice(test, ends[1], &iov, 1, 0), -EFAULT);
+	KUNIT_EXPECT_EQ(test, vmsplice(test, ends[1], &iov, 1, SPLICE_F_GIFT), -EFAULT);
+	pp_test_expect_ring(test, pp_ring_of(ends[0]), 100, 2 * PAGE_SIZE - 100);
+}
+
+static void user_test_vmsplice_full_pipe(struct kunit *test)
+{
+	char __user *memory = pp_test_user(test, PAGE_SIZE);
+	struct iovec iov = { memory, 1 };
+	struct file *ends[2];
+
+	pp_test_pipe(test, 1, 0, ends);
+	pp_test_write(test, ends[1], 0, 1);
+	KUNIT_EXPECT_EQ(test, vmsplice(test, ends[1], &iov, 1, 0), -EAGAIN);
+	pp_test_expect_ring(test, pp_ring_of(ends[0]), 0, 1);
+}
+
+static void user_test_vmsplice_survives_lack_of_memory(struct kunit *test)
+{
+	char __user *memory = pp_test_user(test, 31 * PAGE_SIZE);
+	struct iovec iov = { memory, 31 * PAGE_SIZE };
+	const unsigned int done[] = { 0, 16, 24, 28, 30, 31 };
+	unsigned int nth;
+
+	pp_test_fill_user(test, memory, 0, 31 * PAGE_SIZE);
+	for (nth = 1; nth <= 6; nth++) {
+		long expected = done[nth - 1] * PAGE_SIZE;
+		struct file *ends[2];
+		long ret;
+
+		pp_test_pipe(test, 32, 0, ends);
+		pp_test_fail_folio(test, nth);
+		ret = vmsplice(test, ends[1], &iov, 1, 0);
+		pp_test_fail_folio(test, 0);
+		KUNIT_EXPECT_EQ(test, ret, expected ?: -ENOMEM);
+		pp_test_expect_ring(test, pp_ring_of(ends[0]), 0, expected);
+	}
+}
+
+static const struct out_case {
+	const char *name;
+	size_t there;
+	size_t lens[3];
+	ssize_t ret;
+} out_cases[] = {
+	{ "a byte", 5000, { 1 }, 1 },
+	{ "everything", 5000, { SZ_64K }, 5000 },
+	{ "in pieces", 20000, { 100, 0, 7777 }, 7877 },
+	{ "several folios", 100000, { 70000, 30000 }, 100000 },
+	{ "nothing wanted", 100, { 0 }, 0 },
+	{ "an empty pipe", 0, { 1 }, -EAGAIN },
+};
+
+KUNIT_ARRAY_PARAM_DESC(out, out_cases, name);
+
+static void user_test_vmsplice_copies_out(struct kunit *test)
+{
+	const struct out_case *c = test->param_value;
+	char __user *memory = pp_test_user(test, SZ_128K);
+	struct iovec iov[ARRAY_SIZE(c->lens)];
+	size_t sum = 0, done = max_t(ssize_t, c->ret, 0);
+	struct file *ends[2];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(c->lens); i++) {
+		iov[i].iov_base = memory + sum;
+		iov[i].iov_len = c->lens[i];
+		sum += c->lens[i];
+	}
+	pp_test_pipe(test, 32, 0, ends);
+	if (c->there)
+		pp_test_write(test, ends[1], 0, c->there);
+	KUNIT_EXPECT_EQ(test, vmsplice(test, ends[0], iov, ARRAY_SIZE(iov), 0), c->ret);
+	pp_test_expect_user(test, memory, 0, done);
+	pp_test_expect_ring(test, pp_ring_of(ends[0]), done, c->there - done);
+}
+
+/* A page that can't be copied as far as it is wanted stays in the pipe. */
+static void user_test_vmsplice_fault_keeps_bytes(struct kunit *test)
+{
+	char __user *memory = pp_test_user(test, PAGE_SIZE);
+	struct iovec iov = { memory + PAGE_SIZE, PAGE_SIZE };
+	struct file *ends[2];
+
+	pp_test_pipe(test, 16, 0, ends);
+	pp_test_write(test, ends[1], 0, 3 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, vmsplice(test, ends[0], &iov, 1, 0), -EFAULT);
+	pp_test_expect_ring(test, pp_ring_of(ends[0]), 0, 3 * PAGE_SIZE);
+
+	iov.iov_base = memory;
+	iov.iov_len = 3 * PAGE_SIZE;
+	KUNIT_EXPECT_EQ(test, vmsplice(test, ends[0], &iov, 1, 0), PAGE_SIZE);
+	pp_test_expect_user(test, memory, 0, PAGE_SIZE);
+	pp_test_expect_ring(test, pp_ring_of(ends[0]), PAGE_SIZE, 2 * PAGE_SIZE);
+}
+
+static void user_test_vmsplice_end_of_pipe(struct kunit *test)
+{
+	char __user *memory = pp_test_user(test, PAGE_SIZE);
+	struct iovec iov = { memory, PAGE_SIZE };
+	struct file *ends[2];
+
+	pp_test_pipe(test, 16, 0, ends);
+	pp_test_close(test, ends[1]);
+	KUNIT_EXPECT_EQ(test, vmsplice(test, ends[0], &iov, 1, 0), 0);
+}
+
+static void user_test_vmsplice_no_reader(struct kunit *test)
+{
+	char __user *memory = pp_test_user(test, PAGE_SIZE);
+	struct iovec iov = { memory, PAGE_SIZE };
+	struct file *ends[2];
+
+	pp_test_pipe(test, 16, 0, ends);
+	pp_test_close(test, ends[0]);
+	KUNIT_EXPECT_EQ(test, vmsplice(test, ends[1], &iov, 1, 0), -EPIPE);
+}
+
+/*
+ * Pages that a write may add to
+ */
+
+/* A write goes to a page of its own if a socket has the beginning of the last one. */
+static void user_test_shared_page_is_not_added_to(struct kunit *test)
+{
+	struct file *sockets[2], *ends[2];
+	struct pp_ring *ring;
+	struct folio *shared;
+
+	pp_test_socket_pair(test, sockets);
+	pp_test_pipe(test, 16, 0, ends);
+	ring = pp_ring_of(ends[0]);
+	pp_test_write(test, ends[1], 0, 100);
+	shared = pp_ring_tail(ring)->folio;
+	KUNIT_EXPECT_EQ(test, pp_test_splice(test, ends[0], sockets[0], (struct privpipe_splice) {
+				.len = 60 }), 60);
+	pp_test_write(test, ends[1], 100, 100);
+	KUNIT_EXPECT_PTR_NE(test, pp_ring_tail(ring)->folio, shared);
+	KUNIT_EXPECT_FALSE(test, pp_ring_tail(ring)->flags & PP_SLOT_SHARED);
+	/* And takes no more room than on stock. */
+	KUNIT_EXPECT_EQ(test, ring->used, 1);
+	KUNIT_EXPECT_EQ(test, ring->held, 1);
+	pp_test_expect_ring(test, ring, 60, 140);
+	pp_test_expect_read(test, sockets[1], 0, 60);
+}
+
+/* Without memory for a page to add to, the write begins one later. */
+static void user_test_shared_page_stays_without_memory(struct kunit *test)
+{
+	struct file *sockets[2], *ends[2];
+
+	pp_test_socket_pair(test, sockets);
+	pp_test_pipe(test, 16, 0, ends);
+	pp_test_write(test, ends[1], 0, 100);
+	KUNIT_EXPECT_EQ(test, pp_test_splice(test, ends[0], sockets[0], (struct privpipe_splice) {
+				.len = 60 }), 60);
+	pp_test_fail_folio(test, 1);
+	pp_test_write(test, ends[1], 100, 100);
+	KUNIT_EXPECT_EQ(test, pp_ring_of(ends[0])->used, 2);
+	pp_test_expect_ring(test, pp_ring_of(ends[0]), 60, 140);
+	pp_test_expect_read(test, sockets[1], 0, 60);
+}
+
+/* Nor is a page that is on its way to a socket added to. */
+static void user_test_drained_page_is_not_added_to(struct kunit *test)
+{
+	struct pp_drain drain;
+	struct file *ends[2];
+	struct pp_ring *ring;
+
+	pp_test_pipe(test, 16, 0, ends);
+	ring = pp_ring_of(ends[0]);
+	pp_test_write(test, ends[1], 0, 100);
+	KUNIT_ASSERT_EQ(test, pp_ring_drain_begin(ring, true, 100, &drain), 1);
+	pp_test_write(test, ends[1], 100, 100);
+	KUNIT_EXPECT_EQ(test, ring->used, 2);
+	/* What came since is. */
+	pp_test_write(test, ends[1], 200, 100);
+	KUNIT_EXPECT_EQ(test, ring->used, 2);
+	pp_ring_drain_end(ring, 60);
+	pp_test_expect_ring(test, ring, 60, 240);
+}
+
+/*
+ * Memory that can't be accessed for a moment
+ */
 
 /* Four pages, the third of which comes back when the pipe asks for a folio again. */
 #define START		2048UL
@@ -149,26 +418,29 @@ static void user_test_vmsplice_ends_at_fault(struct kunit *test)
 	unsigned int flags;
 
 	for (flags = 0; flags <= SPLICE_F_GIFT; flags += SPLICE_F_GIFT) {
-		char __user *uiov = pp_test_user(test, sizeof(struct iovec));
-		struct privpipe_vmsplice arg = {
-			.size = sizeof(arg),
-			.flags = flags,
-			.iov = (uintptr_t)uiov,
-			.nr_segs = 1,
-		};
 		struct file *ends[2];
 		struct iovec iov;
 
 		make_gap(test, 2);
 		iov = (struct iovec){ gap.memory + START, WHOLE };
-		KUNIT_ASSERT_EQ(test, copy_to_user(uiov, &iov, sizeof(iov)), 0);
 		pp_test_pipe(test, 16, 0, ends);
-		KUNIT_EXPECT_EQ(test, pp_vmsplice(ends[1], &arg, false), GOOD);
+		KUNIT_EXPECT_EQ(test, vmsplice(test, ends[1], &iov, 1, flags), GOOD);
 		pp_test_expect_ring(test, ends[0]->private_data, START, GOOD);
 	}
 }
 
 static struct kunit_case user_test_cases[] = {
+	KUNIT_CASE_PARAM(user_test_vmsplice_copies_in, in_gen_params),
+	KUNIT_CASE(user_test_vmsplice_stops_at_fault),
+	KUNIT_CASE(user_test_vmsplice_full_pipe),
+	KUNIT_CASE(user_test_vmsplice_survives_lack_of_memory),
+	KUNIT_CASE_PARAM(user_test_vmsplice_copies_out, out_gen_params),
+	KUNIT_CASE(user_test_vmsplice_fault_keeps_bytes),
+	KUNIT_CASE(user_test_vmsplice_end_of_pipe),
+	KUNIT_CASE(user_test_vmsplice_no_reader),
+	KUNIT_CASE(user_test_shared_page_is_not_added_to),
+	KUNIT_CASE(user_test_shared_page_stays_without_memory),
+	KUNIT_CASE(user_test_drained_page_is_not_added_to),
 	KUNIT_CASE_PARAM(user_test_write_ends_at_fault, write_gen_params),
 	KUNIT_CASE(user_test_merge_ends_at_fault),
 	KUNIT_CASE(user_test_read_ends_at_fault),

@@ -17,6 +17,8 @@
 
 #include "arena.h"
 #include "fs.h"
+#include "limits.h"
+#include "ring.h"
 #include "stats.h"
 
 /* How many pages are one folio, where an arena has room for all of it. */
@@ -147,7 +149,7 @@ static void pp_arena_destroy(void *private)
 		pp_folio_free(folio);
 	xa_destroy(&arena->folios);
 	xa_destroy(&arena->blocks);
-	pp_user_uncharge(arena->user, arena->pages);
+	pp_uncharge(arena->user, arena->pages);
 	free_uid(arena->user);
 	kfree(arena);
 }
@@ -183,7 +185,7 @@ struct file *pp_arena_create(u64 length)
 	xa_init(&arena->folios);
 	xa_init(&arena->blocks);
 	arena->pages = DIV_ROUND_UP(length, PAGE_SIZE);
-	ret = pp_user_charge(user, arena->pages);
+	ret = pp_charge(user, arena->pages);
 	if (ret) {
 		kfree(arena);
 		return ERR_PTR(ret);
@@ -281,7 +283,7 @@ static size_t pp_arena_move(struct pp_ring *ring, struct file *file,
 			break;
 		slot.len = folio_size(slot.folio);
 		i += folio_nr_pages(slot.folio);
-		pp_ring_push(ring, &slot);
+		pp_ring_push(ring, slot);
 	}
 	mutex_unlock(&arena->lock);
 
@@ -295,13 +297,13 @@ static size_t pp_arena_move(struct pp_ring *ring, struct file *file,
  * pp_arena_gift() - Move pages of the caller's arena into a pipe.
  * @ring: the pipe, locked, with room for a page
  * @addr: where the memory begins
- * @len: how long it is, in bytes, not 0
+ * @len: how long it is, in bytes, not 0; cut to those that the answer is about
  *
- * Return: bytes moved, in whole pages; or minus the bytes at @addr, at most
- * @len, that have to be copied because they are no arena that the caller may
- * write, no whole page, or the page is pinned by somebody or was never written.
+ * Return: true if @len bytes, whole pages, were moved; false if they must be
+ * copied because they are no arena that the caller may write, no whole page,
+ * or the page is pinned by somebody or was never written.
  */
-ssize_t pp_arena_gift(struct pp_ring *ring, unsigned long addr, size_t len)
+bool pp_arena_gift(struct pp_ring *ring, unsigned long addr, size_t *len)
 {
 	struct file *file = NULL;
 	struct vm_area_struct *vma;
@@ -317,15 +319,16 @@ ssize_t pp_arena_gift(struct pp_ring *ring, unsigned long addr, size_t len)
 	    arch_vma_access_permitted(vma, true, false, false)) {
 		file = get_file(vma->vm_file);
 		index = linear_page_index(vma, addr);
-		pages = min(len, vma->vm_end - addr) >> PAGE_SHIFT;
+		pages = min(*len, vma->vm_end - addr) >> PAGE_SHIFT;
 	}
 	mmap_read_unlock(current->mm);
 
 	if (!file)
-		return -(ssize_t)len;
+		return false;
 	if (!offset_in_page(addr) && pages)
 		done = pp_arena_move(ring, file, index,
 				     min_t(unsigned long, pages, pp_ring_room(ring)));
 	fput(file);
-	return done ?: -(ssize_t)min(len, head);
+	*len = done ?: min(*len, head);
+	return done;
 }

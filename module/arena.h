@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* User memory whose pages can be given away. */
 #ifndef PRIVPIPE_ARENA_H
 #define PRIVPIPE_ARENA_H
 
-#include "ring.h"
+#include <linux/types.h>
 
-struct pp_arena;
+struct file;
+struct pp_ring;
 
 struct file *pp_arena_create(u64 length);
-ssize_t pp_arena_gift(struct pp_ring *ring, unsigned long addr, size_t len);
+bool pp_arena_gift(struct pp_ring *ring, unsigned long addr, size_t *len);
 
 #endif /* PRIVPIPE_ARENA_H */

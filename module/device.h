@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* The operations of /dev/privpipe, for the KUnit suites. */
 #ifndef PRIVPIPE_DEVICE_H
 #define PRIVPIPE_DEVICE_H
 
 #include <linux/fs.h>
 
-#include "arena.h"
-#include "page.h"
-
-struct io_uring_cmd;
-
-long pp_command(struct file *file, unsigned int cmd, void __user *uarg,
-		bool nowait);
-
-int pp_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags);
+#if IS_ENABLED(CONFIG_KUNIT)
+extern const struct file_operations pp_device_fops;
+#endif
 
 #endif /* PRIVPIPE_DEVICE_H */

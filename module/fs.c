@@ -153,3 +153,17 @@ struct file *pp_file_create(const struct pp_kind *kind, int flags,
 	file->private_data = private;
 	return file;
 }
+
+/**
+ * pp_ring_of() - The private pipe that a file is an end of.
+ * @file: any file
+ *
+ * Return: the pipe, alive as long as @file is, or NULL.
+ */
+struct pp_ring *pp_ring_of(struct file *file)
+{
+	struct inode *inode = file_inode(file);
+
+	return inode->i_sb == pp_mnt->mnt_sb && S_ISFIFO(inode->i_mode) ?
+	       inode->i_private : NULL;
+}

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* The pseudo filesystem where pipes and arenas live. */
 #ifndef PRIVPIPE_FS_H
 #define PRIVPIPE_FS_H
 
@@ -19,6 +20,9 @@ struct pp_kind {
 	void (*destroy)(void *private);
 };
 
+struct pp_ring;
+
+struct pp_ring *pp_ring_of(struct file *file);
 struct file *pp_file_create(const struct pp_kind *kind, int flags,
 			    void *private);
 

@@ -72,6 +72,18 @@ void pp_folio_free(struct folio *folio)
 }
 
 /**
+ * pp_slot_free() - Free the folio of a slot, or keep it to use it again.
+ * @slot: the slot
+ */
+void pp_slot_free(struct pp_slot slot)
+{
+	if (slot.flags & PP_SLOT_FOREIGN)
+		folio_put(slot.folio);
+	else
+		pp_folio_free(slot.folio);
+}
+
+/**
  * pp_stage_alloc() - Add empty folios to a stage.
  * @stage: the stage; the slots added have their lengths set as if filled
  * @offset: where in the first page the bytes shall begin, less than PAGE_SIZE
@@ -123,6 +135,20 @@ size_t pp_stage_bytes(const struct pp_stage *stage)
 }
 
 /**
+ * pp_stage_bvec() - Describe a stage to what reads or writes it.
+ * @stage: the stage, which keeps the folios
+ * @bvec: filled in, an element for each slot
+ */
+void pp_stage_bvec(const struct pp_stage *stage, struct bio_vec *bvec)
+{
+	unsigned int i;
+
+	for (i = 0; i < stage->nr; i++)
+		bvec_set_folio(&bvec[i], stage->slots[i].folio, stage->slots[i].len,
+			       stage->slots[i].offset);
+}
+
+/**
  * pp_stage_cut() - Keep the beginning of a stage, free the rest.
  * @stage: the stage
  * @len: how many bytes to keep, 0 for none
@@ -138,10 +164,8 @@ void pp_stage_cut(struct pp_stage *stage, size_t len)
 			slot->len = min_t(size_t, slot->len, len);
 			len -= slot->len;
 			nr = i + 1;
-		} else if (slot->flags & PP_SLOT_FOREIGN) {
-			folio_put(slot->folio);
 		} else {
-			pp_folio_free(slot->folio);
+			pp_slot_free(*slot);
 		}
 	}
 	stage->nr = nr;

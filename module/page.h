@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Private folios, slots, and stages of them. */
 #ifndef PRIVPIPE_PAGE_H
 #define PRIVPIPE_PAGE_H
 
@@ -33,12 +34,18 @@ struct pp_slot {
  */
 #define PP_STAGE_SLOTS	20
 
+struct pp_ring;
+
 /**
- * struct pp_stage - slots on their way into a ring
- * @nr: how many are in use
+ * struct pp_stage - slots on their way into a ring, or to another target
+ * @ring: if it has a reservation, from pp_ring_reserve(): where
+ * @room: if so, how many pages of it are left
+ * @nr: how many slots are in use
  * @slots: the slots; the stage owns the folios
  */
 struct pp_stage {
+	struct pp_ring *ring;
+	unsigned int room;
 	unsigned int nr;
 	struct pp_slot slots[PP_STAGE_SLOTS];
 };
@@ -70,11 +77,13 @@ static inline unsigned int pp_folio_max_pages(void)
 
 struct folio *pp_folio_alloc(unsigned int pages);
 void pp_folio_free(struct folio *folio);
+void pp_slot_free(struct pp_slot slot);
 
 int pp_stage_alloc(struct pp_stage *stage, size_t offset, size_t len);
 void pp_stage_fit(struct pp_stage *stage, size_t len);
 void pp_stage_cut(struct pp_stage *stage, size_t len);
 size_t pp_stage_bytes(const struct pp_stage *stage);
+void pp_stage_bvec(const struct pp_stage *stage, struct bio_vec *bvec);
 void pp_copy_folio(struct folio *to, size_t to_offset, struct folio *from,
 		   size_t from_offset, size_t len);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Folios that were used and will be used again. */
 #ifndef PRIVPIPE_POOL_H
 #define PRIVPIPE_POOL_H
 

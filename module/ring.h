@@ -1,32 +1,70 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The pipe: slots, how much fits, who may use it when.
+ *
+ * A slot is a range of bytes in a folio, and holds the only reference to the folio; the
+ * flags in page.h say when there may be others.  Head and tail count slots for ever.
+ * The pipe contains the slots from the tail to the one before the head.
+ *
+ * Capacity counts pages, neither slots nor bytes, by the rule of stock pipes: a page
+ * counts until its last byte was read.  A slot counts for the pages that its bytes
+ * touch, at least one, so there are never more slots than pages.
+ *
+ *	capacity = used by slots + reserved for producers + room
+ *
+ * A folio can be larger than the pages that its slot counts for.  The pipe knows the
+ * memory of its folios as "held", and pp_ring_fits() allows one large folio of excess.
+ *
+ * The lock is held over copies from and to user memory, as in fs/pipe.c, but never
+ * while another file is read or written.  Instead,
+ *
+ * - a producer reserves room, reads into a stage, and publishes the stage:
+ *
+ *	pp_ring_reserve()	lock, wait for room, promise pages, unlock
+ *	...			read into folios that nobody else knows
+ *	pp_ring_publish()	lock, put the slots in, unlock, wake
+ *	pp_ring_unreserve()	give back what is left of the promise
+ *
+ *   Meanwhile others read and write as they like; reserved pages are no room for them.
+ *
+ * - a consumer drains the slots at the tail:
+ *
+ *	pp_ring_drain_begin()	lock, wait for bytes, mark the slots, unlock
+ *	...			write their bytes to the target
+ *	pp_ring_drain_end()	lock, take out what the target accepted, unlock, wake
+ *
+ *   The bytes stay in the pipe, so that none is lost if the target takes fewer.  Other
+ *   consumers wait as if the pipe were empty.  Producers go on, since they only append;
+ *   pp_head_open() keeps them from adding to a page that is being written.
+ *
+ * What one task does under the lock begins with pp_ring_lock() and ends with
+ * pp_ring_end_consume() or pp_ring_end_produce(), which wake one task of those that
+ * wait for the change.  That task passes the wakeup on when it leaves something for the
+ * next one.
+ *
+ * Locks nest in this order: the mutex of a stock pipe, a ring (two rings by address,
+ * see pp_lock_two()), mmap_lock, an arena, a pool.  poll() and tasks that wait read some
+ * members without the lock, so those are written by WRITE_ONCE().
+ */
 #ifndef PRIVPIPE_RING_H
 #define PRIVPIPE_RING_H
 
 #include <linux/fs.h>
 #include <linux/mutex.h>
-#include <linux/sched/signal.h>
-#include <linux/sched/user.h>
-#include <linux/uio.h>
 #include <linux/wait.h>
 
 #include "page.h"
 
-#define PP_DEF_PAGES	16	/* PIPE_DEF_BUFFERS */
-#define PP_MIN_DEF_PAGES 2	/* PIPE_MIN_DEF_BUFFERS of fs/pipe.c */
-
 /**
  * struct pp_ring - a private pipe
- * @lock: protects everything here.  Held over
- *	copies from and to user space, never while another file is read or
- *	written: see @reserved and @draining.  Nests inside the mutex of an
- *	stock pipe; two rings are locked in the order of their addresses.
+ * @lock: protects everything here, see above
  * @rd_wait: where consumers wait for bytes
  * @wr_wait: where producers wait for room
  * @head: slots ever filled
  * @tail: slots ever emptied
  * @capacity: in pages, a power of two; also the length of @slots
  * @used: pages that the slots count for, see pp_slot_pages()
- * @reserved: pages promised to producers that read a file meanwhile
+ * @reserved: pages promised to producers that are reading a file
  * @held: pages of all folios in the ring
  * @readers: open files with FMODE_READ
  * @writers: open files with FMODE_WRITE
@@ -64,12 +102,17 @@ struct pp_ring {
 };
 
 /**
- * struct pp_wake - what an operation on a ring has to tell the others
- * @before: the pipe was empty (for a producer) or full (for a consumer)
- * @slept: the operation was woken, and may have to pass that on
+ * struct pp_visit - a ring as it was when a task locked it
+ * @empty: nothing was in it
+ * @full: it had no room
+ * @slept: the task had been woken, and may have to pass that on
+ *
+ * pp_ring_end_consume() and pp_ring_end_produce() compare, and wake those who wait
+ * for what has changed.
  */
-struct pp_wake {
-	bool before;
+struct pp_visit {
+	bool empty;
+	bool full;
 	bool slept;
 };
 
@@ -101,39 +144,42 @@ static inline bool pp_ring_writable(const struct pp_ring *ring)
 	return pp_ring_room(ring) || !READ_ONCE(ring->readers);
 }
 
+/* The slot with the index @i, which counts from the first one ever filled. */
+static inline struct pp_slot *pp_ring_slot(struct pp_ring *ring, unsigned int i)
+{
+	return &ring->slots[i & (ring->capacity - 1)];
+}
+
 /* The slot at the tail; the ring is locked and not empty. */
 static inline struct pp_slot *pp_ring_tail(struct pp_ring *ring)
 {
-	return &ring->slots[ring->tail & (ring->capacity - 1)];
+	return pp_ring_slot(ring, ring->tail);
 }
 
-struct pp_ring *pp_ring_create(unsigned int capacity);
+struct pp_ring *pp_ring_create(unsigned int size);
 void pp_ring_clear(struct pp_ring *ring);
 void pp_ring_destroy(struct pp_ring *ring);
 long pp_ring_resize(struct pp_ring *ring, unsigned int size);
 size_t pp_ring_bytes(struct pp_ring *ring);
-void pp_ring_lock_two(struct pp_ring *a, struct pp_ring *b);
-void pp_ring_unlock_two(struct pp_ring *a, struct pp_ring *b);
 
-int pp_ring_wait_data(struct pp_ring *ring, bool nonblock, struct pp_wake *wake);
-int pp_ring_wait_room(struct pp_ring *ring, bool nonblock, struct pp_wake *wake);
-void pp_ring_end_consume(struct pp_ring *ring, const struct pp_wake *wake);
-void pp_ring_end_produce(struct pp_ring *ring, const struct pp_wake *wake);
-void pp_ring_wake_readers(struct pp_ring *ring);
+void pp_ring_lock(struct pp_ring *ring, struct pp_visit *visit);
+void pp_ring_look(struct pp_ring *ring, struct pp_visit *visit);
+int pp_ring_wait_data(struct pp_ring *ring, bool nonblock, struct pp_visit *visit);
+int pp_ring_wait_room(struct pp_ring *ring, bool nonblock, struct pp_visit *visit);
+void pp_ring_end_consume(struct pp_ring *ring, const struct pp_visit *visit);
+void pp_ring_end_produce(struct pp_ring *ring, const struct pp_visit *visit);
 void pp_ring_wake_all(struct pp_ring *ring);
 
-void pp_ring_push(struct pp_ring *ring, const struct pp_slot *slot);
+void pp_ring_push(struct pp_ring *ring, struct pp_slot slot);
 void pp_ring_push_fitting(struct pp_ring *ring, struct pp_slot slot);
 bool pp_ring_fits(const struct pp_ring *ring, const struct pp_slot *slot);
 struct pp_slot pp_ring_pop(struct pp_ring *ring);
-void pp_ring_consume(struct pp_ring *ring, size_t len, unsigned int flags);
+void pp_ring_consume(struct pp_ring *ring, size_t len);
 
-bool pp_ring_head_open(struct pp_ring *ring);
-
-int pp_ring_reserve(struct pp_ring *ring, unsigned int pages, bool nonblock);
-void pp_ring_publish(struct pp_ring *ring, struct pp_stage *stage,
-		     unsigned int *room);
-void pp_ring_unreserve(struct pp_ring *ring, unsigned int pages);
+int pp_ring_reserve(struct pp_ring *ring, struct pp_stage *stage,
+		    unsigned int pages, bool nonblock);
+void pp_ring_publish(struct pp_stage *stage);
+void pp_ring_unreserve(struct pp_stage *stage);
 
 /* How many slots a transfer to a file or socket takes at a time. */
 #define PP_DRAIN_SLOTS	16
@@ -154,10 +200,7 @@ struct pp_drain {
 
 int pp_ring_drain_begin(struct pp_ring *ring, bool nonblock, size_t len,
 			struct pp_drain *drain);
-void pp_ring_drain_end(struct pp_ring *ring, size_t len, unsigned int flags);
-
-int pp_user_charge(struct user_struct *user, unsigned long pages);
-void pp_user_uncharge(struct user_struct *user, unsigned long pages);
+void pp_ring_drain_end(struct pp_ring *ring, size_t len);
 
 #if IS_ENABLED(CONFIG_KUNIT)
 bool pp_ring_promised(unsigned int pages, unsigned int room);

@@ -9,14 +9,13 @@
 #include <linux/splice.h>
 #include <linux/uaccess.h>
 
-#include <linux/privpipe.h>
-
-#include "device.h"
-#include "file.h"
+#include "command.h"
+#include "fs.h"
 #include "sendfile.h"
+#include "socket.h"
 #include "splice.h"
 #include "stats.h"
-#include "steal.h"
+#include "stock.h"
 
 /*
  * How many large folios are filled before a stream socket gets them: each message
@@ -35,6 +34,8 @@
  * @out: where to
  * @out_pos: where in it, in bytes
  * @direct: pages of the page cache go to a socket as they are
+ * @scratch: if so, where they are meanwhile
+ * @bvec: if so, of as many elements as @scratch has buffers
  * @cut: the target took less than it was given
  */
 struct pp_sending {
@@ -43,6 +44,8 @@ struct pp_sending {
 	struct file *out;
 	loff_t out_pos;
 	bool direct;
+	struct pipe_inode_info *scratch;
+	struct bio_vec *bvec;
 	bool cut;
 };
 
@@ -113,14 +116,11 @@ static ssize_t pp_send_copy(struct pp_sending *s, size_t len)
 	struct bio_vec bvec[PP_STAGE_SLOTS];
 	struct pp_stage stage;
 	ssize_t ret, got;
-	unsigned int i;
 	loff_t pos;
 
 	got = pp_send_read(s, &stage, &pos, piece);
 	ret = got;
-	for (i = 0; i < stage.nr; i++)
-		bvec_set_folio(&bvec[i], stage.slots[i].folio, stage.slots[i].len,
-			       stage.slots[i].offset);
+	pp_stage_bvec(&stage, bvec);
 	if (got > 0) {
 		ret = pp_send_all(s, bvec, stage.nr, got, got < len);
 		if (ret > 0)
@@ -134,9 +134,9 @@ static ssize_t pp_send_copy(struct pp_sending *s, size_t len)
 }
 
 /* Send pages of the page cache as they are; 0 at the end of the file. */
-static ssize_t pp_send_shared(struct pp_sending *s, struct pipe_inode_info *scratch,
-			      struct bio_vec *bvec, size_t len)
+static ssize_t pp_send_shared(struct pp_sending *s, size_t len)
 {
+	struct pipe_inode_info *scratch = s->scratch;
 	loff_t pos = s->pos;
 	unsigned int i, nr = 0;
 	ssize_t ret, got = 0;
@@ -145,19 +145,19 @@ static ssize_t pp_send_shared(struct pp_sending *s, struct pipe_inode_info *scra
 	if (ret <= 0)
 		return ret;
 	for (i = scratch->tail; i != scratch->head; i++) {
-		struct pipe_buffer *buf = &scratch->bufs[i & (scratch->ring_size - 1)];
+		struct pipe_buffer *buf = pp_stock_buf(scratch, i);
 
 		ret = pipe_buf_confirm(scratch, buf);
 		if (ret)
 			break;
-		bvec_set_page(&bvec[nr++], buf->page, buf->len, buf->offset);
+		bvec_set_page(&s->bvec[nr++], buf->page, buf->len, buf->offset);
 		got += buf->len;
 	}
 	/* A truncated page ends the file here. */
 	if (ret == -ENODATA)
 		ret = 0;
 	if (got) {
-		ret = pp_send_all(s, bvec, nr, got, got < len);
+		ret = pp_send_all(s, s->bvec, nr, got, got < len);
 		if (ret > 0)
 			pp_count(PP_socket_shared, ret);
 	}
@@ -165,33 +165,21 @@ static ssize_t pp_send_shared(struct pp_sending *s, struct pipe_inode_info *scra
 	return ret;
 }
 
-static ssize_t pp_send_direct(struct pp_sending *s, size_t len)
+/* What pp_send_shared() needs; freed by pp_send_file(). */
+static bool pp_send_alloc(struct pp_sending *s, size_t len)
 {
 	size_t pages = DIV_ROUND_UP(offset_in_page(s->pos) + len, PAGE_SIZE);
-	struct pipe_inode_info *scratch;
-	struct bio_vec *bvec;
-	ssize_t ret = -ENOMEM, done = 0;
 
-	scratch = pp_scratch_alloc(min_t(size_t, pages, PP_DIRECT_PAGES));
-	bvec = scratch ? kvmalloc_array(scratch->ring_size, sizeof(*bvec),
-					GFP_KERNEL) : NULL;
-	while (scratch && bvec && done < len) {
-		ret = pp_send_shared(s, scratch, bvec, len - done);
-		if (ret <= 0)
-			break;
-		done += ret;
-		if (s->cut)
-			break;
-	}
-	kvfree(bvec);
-	pp_scratch_free(scratch);
-	return done ?: ret;
+	s->scratch = pp_scratch_alloc(min_t(size_t, pages, PP_DIRECT_PAGES));
+	if (s->scratch)
+		s->bvec = kvmalloc_array(s->scratch->ring_size, sizeof(*s->bvec), GFP_KERNEL);
+	return s->bvec;
 }
 
 /* From a file to a file or socket. */
 static ssize_t pp_send_file(struct pp_sending *s, size_t len)
 {
-	ssize_t ret = 0, done = 0;
+	ssize_t ret = -ENOMEM, done = 0;
 
 	if (s->out->f_flags & O_APPEND || !(s->in->f_mode & FMODE_LSEEK))
 		return -EINVAL;
@@ -201,22 +189,19 @@ static ssize_t pp_send_file(struct pp_sending *s, size_t len)
 	    !s->out->f_op->splice_write || !s->out->f_op->write_iter)
 		return -EINVAL;
 
-	if (s->direct) {
-		ret = pp_send_direct(s, len);
-		done = max_t(ssize_t, ret, 0);
-	} else {
-		while (done < len) {
-			ret = pp_send_copy(s, len - done);
-			if (ret <= 0)
-				break;
-			done += ret;
-			if (s->cut)
-				break;
-		}
-	}
+	if (s->direct && !pp_send_alloc(s, len))
+		goto out;
+	do {
+		ret = s->direct ? pp_send_shared(s, len - done) :
+				  pp_send_copy(s, len - done);
+		done += max_t(ssize_t, ret, 0);
+	} while (ret > 0 && done < len && !s->cut);
 	/* The file ended early: what was held back for more must go. */
 	if (done > 0 && done < len && !s->cut && s->out->f_op->splice_eof)
 		s->out->f_op->splice_eof(s->out);
+out:
+	kvfree(s->bvec);
+	pp_scratch_free(s->scratch);
 	return done ?: ret;
 }
 
@@ -262,8 +247,7 @@ static ssize_t pp_send_stock(struct pp_sending *s, struct pipe_inode_info *pipe,
 	ret = -EINVAL;
 	if (!pp_spliceable(s->in))
 		goto out;
-	len = min_t(size_t, len, PAGE_SIZE * (pipe->max_usage -
-		    pipe_occupancy(pipe->head, pipe->tail)));
+	len = min_t(size_t, len, PAGE_SIZE * pp_stock_room(pipe));
 	if (unlocked)
 		pipe_unlock(pipe);
 	ret = pp_send_read(s, &stage, &pos, len);
@@ -335,19 +319,19 @@ static ssize_t pp_sendfile_files(struct pp_sending *s, struct fd in, struct fd o
 
 /**
  * pp_sendfile() - PRIVPIPE_SENDFILE.
- * @arg: the arguments
- * @nowait: don't wait; as the files might, don't even try
+ * @call: the call; if it must not wait, it is not even tried, since the files might
  *
  * Return: bytes, or an error as struct privpipe_sendfile says.
  */
-long pp_sendfile(struct privpipe_sendfile *arg, bool nowait)
+long pp_sendfile(struct pp_call *call)
 {
+	const struct privpipe_sendfile *arg = &call->arg.sendfile;
 	struct pp_sending s = { .direct = arg->flags & PRIVPIPE_F_DIRECT };
 	ssize_t ret;
 
 	if (arg->flags & ~PRIVPIPE_F_DIRECT)
 		return -EINVAL;
-	if (nowait)
+	if (call->nonblock)
 		return -EAGAIN;
 	if (arg->off && copy_from_user(&s.pos, u64_to_user_ptr(arg->off),
 				       sizeof(s.pos)))

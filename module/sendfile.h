@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* sendfile without a pipe. */
 #ifndef PRIVPIPE_SENDFILE_H
 #define PRIVPIPE_SENDFILE_H
 
-#include <linux/types.h>
+struct pp_call;
 
-struct privpipe_sendfile;
-
-long pp_sendfile(struct privpipe_sendfile *arg, bool nowait);
+long pp_sendfile(struct pp_call *call);
 
 #endif /* PRIVPIPE_SENDFILE_H */

@@ -8,9 +8,6 @@
 
 #include "stats.h"
 
-#define CREATE_TRACE_POINTS
-#include "trace.h"
-
 DEFINE_PER_CPU(struct pp_stats, pp_stats);
 
 /**
@@ -47,14 +44,14 @@ static ssize_t pp_stats_show(struct device *dev, struct device_attribute *attr,
  * checkpatch: COMPLEX_MACRO: each makes an element of an array
  * checkpatch: LINE_SPACING: the list is a macro
  */
-#define PP_COUNTER_ATTR(name)						\
+#define PP_COUNTER_ATTR(name, ...)					\
 static struct pp_attribute pp_attr_##name = {				\
 	.attr = __ATTR(name, 0400, pp_stats_show, NULL),		\
 	.which = PP_##name,						\
 };
 PP_COUNTERS(PP_COUNTER_ATTR)
 
-#define PP_COUNTER_REF(name) &pp_attr_##name.attr.attr,
+#define PP_COUNTER_REF(name, ...) &pp_attr_##name.attr.attr,
 
 static struct attribute *pp_stats_attrs[] = {
 	PP_COUNTERS(PP_COUNTER_REF)

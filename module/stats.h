@@ -1,9 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Counters. */
 #ifndef PRIVPIPE_STATS_H
 #define PRIVPIPE_STATS_H
 
 #include <linux/percpu.h>
 #include <linux/sysfs.h>
+
+/*
+ * Why a page was copied, not taken: the counter, and what a trace says.  Y is X for
+ * the last one.
+ */
+#define PP_REASONS(X, Y)						\
+	X(refused_dirty_pages, "dirty")					\
+	X(refused_writeback_pages, "writeback")				\
+	X(refused_locked_pages, "locked")				\
+	X(refused_mapped_pages, "mapped")				\
+	X(refused_busy_pages, "busy")					\
+	X(refused_partial_pages, "partial")				\
+	X(refused_hot_pages, "hot")					\
+	X(refused_uncached_pages, "uncached")				\
+	Y(refused_failed_pages, "failed")
 
 /*
  * Every counter by name; each is a file in /sys/class/misc/privpipe/stats.
@@ -33,21 +49,13 @@
 	X(gift_taken)							\
 	X(gift_taken_pages)						\
 	X(sendfile_copied)						\
-	X(refused_dirty_pages)	/* why a page was copied, not taken */	\
-	X(refused_writeback_pages)					\
-	X(refused_locked_pages)						\
-	X(refused_mapped_pages)						\
-	X(refused_busy_pages)						\
-	X(refused_partial_pages)					\
-	X(refused_hot_pages)						\
-	X(refused_uncached_pages)					\
-	X(refused_failed_pages)						\
+	PP_REASONS(X, X)						\
 	X(folios_allocated)	/* in folios, like the next two */	\
 	X(folios_recycled)						\
 	X(folios_smaller)	/* a large one was not to be had */
 
 enum pp_counter {
-#define PP_COUNTER_ENUM(name) PP_##name,
+#define PP_COUNTER_ENUM(name, ...) PP_##name,
 	PP_COUNTERS(PP_COUNTER_ENUM)
 #undef PP_COUNTER_ENUM
 	PP_NR_COUNTERS

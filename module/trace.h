@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
+ * Tracepoints: operations, pages taken, pages refused.
+ *
  * Events are laid out as in all of the kernel, which checkpatch does not know:
  * checkpatch: PARENTHESIS_ALIGNMENT: see there
  * checkpatch: OPEN_ENDED_LINE: see there
  * checkpatch: COMPLEX_MACRO: a list of initializers
+ * checkpatch: TRAILING_SEMICOLON: each makes a definition, in a list without any
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM privpipe
@@ -56,26 +59,11 @@ TRACE_EVENT(privpipe_take,
 		  __entry->index, __entry->pages)
 );
 
-TRACE_DEFINE_ENUM(PP_refused_dirty_pages);
-TRACE_DEFINE_ENUM(PP_refused_writeback_pages);
-TRACE_DEFINE_ENUM(PP_refused_locked_pages);
-TRACE_DEFINE_ENUM(PP_refused_mapped_pages);
-TRACE_DEFINE_ENUM(PP_refused_busy_pages);
-TRACE_DEFINE_ENUM(PP_refused_partial_pages);
-TRACE_DEFINE_ENUM(PP_refused_hot_pages);
-TRACE_DEFINE_ENUM(PP_refused_uncached_pages);
-TRACE_DEFINE_ENUM(PP_refused_failed_pages);
+#define PP_REASON_ENUM(name, ...) TRACE_DEFINE_ENUM(PP_##name);
+PP_REASONS(PP_REASON_ENUM, PP_REASON_ENUM)
 
-#define PP_REASON_SYMBOLS						\
-	{ PP_refused_dirty_pages, "dirty" },				\
-	{ PP_refused_writeback_pages, "writeback" },			\
-	{ PP_refused_locked_pages, "locked" },				\
-	{ PP_refused_mapped_pages, "mapped" },				\
-	{ PP_refused_busy_pages, "busy" },				\
-	{ PP_refused_partial_pages, "partial" },			\
-	{ PP_refused_hot_pages, "hot" },				\
-	{ PP_refused_uncached_pages, "uncached" },			\
-	{ PP_refused_failed_pages, "failed" }
+#define PP_REASON_SYMBOL(name, why) { PP_##name, why },
+#define PP_REASON_LAST(name, why) { PP_##name, why }
 
 /* A page that could not be taken and was copied, and why. */
 TRACE_EVENT(privpipe_refuse,
@@ -92,7 +80,8 @@ TRACE_EVENT(privpipe_refuse,
 		__entry->pages = pages;
 	),
 	TP_printk("pfn=0x%lx pages=%u reason=%s", __entry->pfn, __entry->pages,
-		  __print_symbolic(__entry->reason, PP_REASON_SYMBOLS))
+		  __print_symbolic(__entry->reason,
+				   PP_REASONS(PP_REASON_SYMBOL, PP_REASON_LAST)))
 );
 
 #endif /* PRIVPIPE_TRACE_H */

@@ -13,12 +13,12 @@
 
 #include <linux/privpipe.h>
 
-#include "file.h"
+#include "command.h"
 #include "lab.h"
+#include "pair.h"
 #include "sendfile.h"
 #include "splice.h"
-#include "tee.h"
-#include "vmsplice.h"
+#include "user.h"
 
 /*
  * One call each.  In User-Mode Linux system calls have no wrappers; what is
@@ -33,50 +33,55 @@ static ssize_t lab_stock_splice(int in, int out, size_t len)
 static ssize_t lab_private_splice(int on, int in, int out, size_t len,
 				  unsigned int policy)
 {
-	struct privpipe_splice arg = {
-		.size = sizeof(arg),
-		.fd_in = in,
-		.fd_out = out,
-		.len = len,
-		.policy = policy,
-	};
 	CLASS(fd, f)(on);
+	struct pp_call call = {
+		.file = fd_file(f),
+		.arg.splice = {
+			.fd_in = in,
+			.fd_out = out,
+			.len = len,
+			.policy = policy,
+		},
+	};
 
 	if (!IS_ENABLED(CONFIG_PRIVPIPE))
 		return -EOPNOTSUPP;
-	return pp_splice(fd_file(f), &arg, false);
+	return pp_splice(&call);
 }
 
 static ssize_t lab_private_sendfile(struct lab *lab, unsigned int flags)
 {
-	struct privpipe_sendfile arg = {
-		.size = sizeof(arg),
-		.flags = flags,
-		.fd_in = lab->in,
-		.fd_out = lab->out,
-		.count = lab->chunk,
+	struct pp_call call = {
+		.arg.sendfile = {
+			.flags = flags,
+			.fd_in = lab->in,
+			.fd_out = lab->out,
+			.count = lab->chunk,
+		},
 	};
 	CLASS(fd, f)(lab->device);
 
 	if (!IS_ENABLED(CONFIG_PRIVPIPE))
 		return -EOPNOTSUPP;
 	/* It is called on a descriptor, but that is all about it. */
-	return fd_file(f) ? pp_sendfile(&arg, false) : -EBADF;
+	return fd_file(f) ? pp_sendfile(&call) : -EBADF;
 }
 
 static ssize_t lab_private_vmsplice(struct lab *lab, unsigned int flags)
 {
-	struct privpipe_vmsplice arg = {
-		.size = sizeof(arg),
-		.flags = flags,
-		.iov = lab->iov,
-		.nr_segs = 1,
-	};
 	CLASS(fd, f)(lab->pipe[0].wr);
+	struct pp_call call = {
+		.file = fd_file(f),
+		.arg.vmsplice = {
+			.flags = flags,
+			.iov = lab->iov,
+			.nr_segs = 1,
+		},
+	};
 
 	if (!IS_ENABLED(CONFIG_PRIVPIPE))
 		return -EOPNOTSUPP;
-	return pp_vmsplice(fd_file(f), &arg, false);
+	return pp_vmsplice(&call);
 }
 
 /* Move @n bytes on by @out, which may take several calls. */
@@ -263,17 +268,19 @@ static ssize_t lab_stock_tee(struct lab *lab)
 
 static ssize_t lab_private_tee(struct lab *lab)
 {
-	struct privpipe_tee arg = {
-		.size = sizeof(arg),
-		.fd_in = lab->pipe[0].rd,
-		.fd_out = lab->pipe[1].wr,
-		.len = lab->chunk,
-	};
 	CLASS(fd, f)(lab->pipe[0].rd);
+	struct pp_call call = {
+		.file = fd_file(f),
+		.arg.tee = {
+			.fd_in = lab->pipe[0].rd,
+			.fd_out = lab->pipe[1].wr,
+			.len = lab->chunk,
+		},
+	};
 
 	if (!IS_ENABLED(CONFIG_PRIVPIPE))
 		return -EOPNOTSUPP;
-	return lab_read_both(lab, pp_tee(fd_file(f), &arg, false));
+	return lab_read_both(lab, pp_tee(&call));
 }
 
 /* Be the program that made what is sent. */

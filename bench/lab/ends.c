@@ -15,7 +15,7 @@
 #include <net/sock.h>
 
 #include "arena.h"
-#include "file.h"
+#include "end.h"
 #include "lab.h"
 #include "splice.h"
 
@@ -78,7 +78,7 @@ static int lab_open_private(struct lab_pipe *pipe, u32 size)
 
 	if (IS_ERR(ring))
 		return PTR_ERR(ring);
-	ret = pp_file_pair(ring, 0, ends);
+	ret = pp_end_pair(ring, 0, ends);
 	if (ret)
 		return ret;
 	ret = lab_keep(&pipe->wr, &pipe->wr_file, lab_install(ends[1]));

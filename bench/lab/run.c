@@ -12,7 +12,7 @@
 #include <linux/time64.h>
 #include <linux/vmstat.h>
 
-#include "file.h"
+#include "end.h"
 #include "lab.h"
 
 /*

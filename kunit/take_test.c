@@ -1,52 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Taking pages out of the page cache and out of stock pipes. */
+/* Taking pages out of the page cache. */
 #include <linux/mman.h>
 #include <linux/swap.h>
 
 #include "splice.h"
 #include "support.h"
-
-static const struct policy_case {
-	const char *name;
-	unsigned int policy;
-	unsigned int flags;
-	unsigned int meaning;
-} policy_cases[] = {
-	{ "default", PRIVPIPE_POLICY_DEFAULT, 0, PRIVPIPE_POLICY_NEVER },
-	{ "default, asked to move", PRIVPIPE_POLICY_DEFAULT, SPLICE_F_MOVE,
-	  PRIVPIPE_POLICY_ALWAYS },
-	{ "never", PRIVPIPE_POLICY_NEVER, SPLICE_F_MOVE, PRIVPIPE_POLICY_NEVER },
-	{ "move", PRIVPIPE_POLICY_MOVE, SPLICE_F_MORE, PRIVPIPE_POLICY_NEVER },
-	{ "move, asked to", PRIVPIPE_POLICY_MOVE, SPLICE_F_MOVE,
-	  PRIVPIPE_POLICY_ALWAYS },
-	{ "auto", PRIVPIPE_POLICY_AUTO, SPLICE_F_MOVE, PRIVPIPE_POLICY_AUTO },
-	{ "always", PRIVPIPE_POLICY_ALWAYS, 0, PRIVPIPE_POLICY_ALWAYS },
-};
-
-KUNIT_ARRAY_PARAM_DESC(policy, policy_cases, name);
-
-static void steal_test_policy(struct kunit *test)
-{
-	const struct policy_case *c = test->param_value;
-
-	KUNIT_EXPECT_EQ(test, pp_policy_resolve(c->policy, c->flags), c->meaning);
-}
-
-static void steal_test_scratch(struct kunit *test)
-{
-	const unsigned int pages[][2] = { { 1, 1 }, { 3, 4 }, { 16, 16 }, { 100000, 512 } };
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(pages); i++) {
-		struct pipe_inode_info *scratch = pp_scratch_alloc(pages[i][0]);
-
-		KUNIT_ASSERT_NOT_NULL(test, scratch);
-		KUNIT_EXPECT_EQ(test, scratch->ring_size, pages[i][1]);
-		KUNIT_EXPECT_EQ(test, scratch->max_usage, pages[i][1]);
-		pp_scratch_free(scratch);
-	}
-	pp_scratch_free(NULL);
-}
 
 static ssize_t take(struct pp_ring *ring, struct file *file, loff_t *pos, size_t len,
 		    unsigned int policy)
@@ -54,21 +12,11 @@ static ssize_t take(struct pp_ring *ring, struct file *file, loff_t *pos, size_t
 	return pp_fill_file(ring, file, pos, len, 0, policy, true);
 }
 
-static bool is_cached(struct file *file, pgoff_t index)
-{
-	struct folio *folio = filemap_get_folio(file->f_mapping, index);
-
-	if (IS_ERR(folio))
-		return false;
-	folio_put(folio);
-	return true;
-}
-
 /*
  * Taken
  */
 
-static void steal_test_takes_folio(struct kunit *test)
+static void take_test_takes_folio(struct kunit *test)
 {
 	unsigned int order = *(const unsigned int *)test->param_value;
 	size_t size = PAGE_SIZE << order;
@@ -88,7 +36,7 @@ static void steal_test_takes_folio(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, pp_ring_tail(ring)->folio, folio);
 	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 1);
 	KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
-	KUNIT_EXPECT_FALSE(test, is_cached(file, 1 << order));
+	KUNIT_EXPECT_FALSE(test, pp_test_cached(file, 1 << order));
 	pp_test_expect_ring(test, ring, size, size);
 
 	/* The file has its bytes all the same. */
@@ -111,7 +59,7 @@ static void folio_order_desc(const unsigned int *order, char *desc)
 KUNIT_ARRAY_PARAM(folio_order, folio_orders, folio_order_desc);
 
 /* A page that was read just now is in this CPU's LRU batch still. */
-static void steal_test_takes_page_just_read(struct kunit *test)
+static void take_test_takes_page_just_read(struct kunit *test)
 {
 	struct pp_ring *ring = pp_test_ring(test, 16);
 	struct file *file = pp_test_file(test, 4 * PAGE_SIZE);
@@ -126,7 +74,7 @@ static void steal_test_takes_page_just_read(struct kunit *test)
 	pp_test_expect_ring(test, ring, 0, 4 * PAGE_SIZE);
 }
 
-static void steal_test_takes_end_of_file(struct kunit *test)
+static void take_test_takes_end_of_file(struct kunit *test)
 {
 	struct pp_ring *ring = pp_test_ring(test, 16);
 	struct file *file = pp_test_file(test, PAGE_SIZE + 100);
@@ -143,7 +91,7 @@ static void steal_test_takes_end_of_file(struct kunit *test)
 	pp_test_expect_ring(test, ring, 0, PAGE_SIZE + 100);
 }
 
-static void steal_test_takes_as_much_as_there_is_room(struct kunit *test)
+static void take_test_takes_as_much_as_there_is_room(struct kunit *test)
 {
 	struct pp_ring *ring = pp_test_ring(test, 4);
 	struct file *file = pp_test_file(test, 16 * PAGE_SIZE);
@@ -154,7 +102,7 @@ static void steal_test_takes_as_much_as_there_is_room(struct kunit *test)
 		pp_test_cache(test, file, i, 0);
 	KUNIT_EXPECT_EQ(test, take(ring, file, &pos, SZ_64K, PRIVPIPE_POLICY_ALWAYS),
 			4 * PAGE_SIZE);
-	KUNIT_EXPECT_TRUE(test, is_cached(file, 4));
+	KUNIT_EXPECT_TRUE(test, pp_test_cached(file, 4));
 	KUNIT_EXPECT_EQ(test, take(ring, file, &pos, SZ_64K, PRIVPIPE_POLICY_ALWAYS),
 			-EAGAIN);
 	KUNIT_EXPECT_EQ(test, pos, 4 * PAGE_SIZE);
@@ -240,7 +188,7 @@ static const struct refusal_case {
 KUNIT_ARRAY_PARAM_DESC(refusal, refusal_cases, name);
 
 /* The page in the middle is copied; its neighbours are taken; nobody can tell. */
-static void steal_test_refuses(struct kunit *test)
+static void take_test_refuses(struct kunit *test)
 {
 	const struct refusal_case *c = test->param_value;
 	struct pp_ring *ring = pp_test_ring(test, 16);
@@ -263,9 +211,9 @@ static void steal_test_refuses(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ring->taken, 2 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, ring->copied, PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, pp_stats_read(c->reason) - refused, 1);
-	KUNIT_EXPECT_FALSE(test, is_cached(file, 0));
-	KUNIT_EXPECT_TRUE(test, is_cached(file, 1));
-	KUNIT_EXPECT_FALSE(test, is_cached(file, 2));
+	KUNIT_EXPECT_FALSE(test, pp_test_cached(file, 0));
+	KUNIT_EXPECT_TRUE(test, pp_test_cached(file, 1));
+	KUNIT_EXPECT_FALSE(test, pp_test_cached(file, 2));
 	pp_test_expect_ring(test, ring, 0, 3 * PAGE_SIZE);
 }
 
@@ -278,7 +226,7 @@ static enum pp_counter judge_by_number(struct pp_taking *t, const struct pp_grou
 }
 
 /* Whichever of its pages are refused, the bytes of a file come in order. */
-static void steal_test_refuses_any_of_six(struct kunit *test)
+static void take_test_refuses_any_of_six(struct kunit *test)
 {
 	const loff_t size = 5 * PAGE_SIZE + 100;
 	pgoff_t i;
@@ -302,12 +250,12 @@ static void steal_test_refuses_any_of_six(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, ring->used, 6);
 		KUNIT_EXPECT_EQ(test, ring->reserved, 0);
 		for (i = 0; i < 6; i++)
-			KUNIT_EXPECT_EQ(test, is_cached(file, i), !!(refused_pages & BIT(i)));
+			KUNIT_EXPECT_EQ(test, pp_test_cached(file, i), !!(refused_pages & BIT(i)));
 		pp_test_expect_ring(test, ring, 0, size);
 	}
 }
 
-static void steal_test_copies_more_than_a_stage_holds(struct kunit *test)
+static void take_test_copies_more_than_a_stage_holds(struct kunit *test)
 {
 	const unsigned int pages = PP_STAGE_SLOTS + 5;
 	struct pp_ring *ring = pp_test_ring(test, 32);
@@ -333,7 +281,7 @@ static void steal_test_copies_more_than_a_stage_holds(struct kunit *test)
 	pp_test_expect_ring(test, ring, 0, pages * PAGE_SIZE);
 }
 
-static void steal_test_auto_takes_cold_page(struct kunit *test)
+static void take_test_auto_takes_cold_page(struct kunit *test)
 {
 	struct pp_ring *ring = pp_test_ring(test, 16);
 	struct file *file = pp_test_file(test, PAGE_SIZE);
@@ -346,7 +294,7 @@ static void steal_test_auto_takes_cold_page(struct kunit *test)
 }
 
 /* A file that is served again and again is read once more, and then stays cached. */
-static void steal_test_auto_takes_page_once(struct kunit *test)
+static void take_test_auto_takes_page_once(struct kunit *test)
 {
 	struct pp_ring *ring = pp_test_ring(test, 16);
 	struct file *file = pp_test_file(test, 4 * PAGE_SIZE);
@@ -357,7 +305,7 @@ static void steal_test_auto_takes_page_once(struct kunit *test)
 		loff_t pos = 0;
 
 		for (i = 0; i < 4; i++)
-			if (!is_cached(file, i))
+			if (!pp_test_cached(file, i))
 				pp_test_cache(test, file, i, 0);
 		KUNIT_EXPECT_EQ(test, take(ring, file, &pos, 4 * PAGE_SIZE,
 					   PRIVPIPE_POLICY_AUTO), 4 * PAGE_SIZE);
@@ -365,10 +313,10 @@ static void steal_test_auto_takes_page_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ring->taken, 4 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, ring->copied, 8 * PAGE_SIZE);
 	for (i = 0; i < 4; i++)
-		KUNIT_EXPECT_TRUE(test, is_cached(file, i));
+		KUNIT_EXPECT_TRUE(test, pp_test_cached(file, i));
 }
 
-static void steal_test_refuses_mapped(struct kunit *test)
+static void take_test_refuses_mapped(struct kunit *test)
 {
 	struct pp_ring *ring = pp_test_ring(test, 16);
 	struct file *file = pp_test_file(test, PAGE_SIZE);
@@ -414,7 +362,7 @@ static const struct part_case {
 
 KUNIT_ARRAY_PARAM_DESC(part, part_cases, name);
 
-static void steal_test_refuses_part(struct kunit *test)
+static void take_test_refuses_part(struct kunit *test)
 {
 	const struct part_case *c = test->param_value;
 	struct pp_ring *ring = pp_test_ring(test, 16);
@@ -441,7 +389,7 @@ static void steal_test_refuses_part(struct kunit *test)
  * Failures
  */
 
-static void steal_test_read_error_shows_in_this_call(struct kunit *test)
+static void take_test_read_error_shows_in_this_call(struct kunit *test)
 {
 	struct pp_ring *ring = pp_test_ring(test, 16);
 	struct file *file = pp_test_file(test, 4 * PAGE_SIZE);
@@ -490,7 +438,7 @@ static ssize_t losing_splice_read(struct file *in, loff_t *pos,
 	return ret;
 }
 
-static void steal_test_loss_on_the_way_shows_in_this_call(struct kunit *test)
+static void take_test_loss_on_the_way_shows_in_this_call(struct kunit *test)
 {
 	const struct lost_case *c = test->param_value;
 	struct pp_ring *ring = pp_test_ring(test, 16);
@@ -514,7 +462,7 @@ static void steal_test_loss_on_the_way_shows_in_this_call(struct kunit *test)
 }
 
 /* Every second page has to be copied; each copy in turn finds no memory. */
-static void steal_test_tells_the_truth_without_memory(struct kunit *test)
+static void take_test_tells_the_truth_without_memory(struct kunit *test)
 {
 	unsigned int nth;
 
@@ -549,118 +497,27 @@ static void steal_test_tells_the_truth_without_memory(struct kunit *test)
 	}
 }
 
-/*
- * Stock pipes
- */
-
-/* A stock pipe with one buffer. */
-static struct pipe_buffer *stock_buffer(struct kunit *test, struct file *ends[2],
-					size_t len)
-{
-	struct pipe_inode_info *pipe;
-
-	pp_test_stock_pipe(test, ends);
-	if (len)
-		pp_test_write(test, ends[1], 0, len);
-	pipe = ends[0]->private_data;
-	return &pipe->bufs[pipe->tail & (pipe->ring_size - 1)];
-}
-
-static struct folio *take_stock(struct file *ends[2], struct pipe_buffer *buf,
-				unsigned int flags)
-{
-	struct pipe_inode_info *pipe = ends[0]->private_data;
-	struct folio *folio;
-
-	pipe_lock(pipe);
-	folio = pp_take_stock(pipe, buf, flags);
-	pipe_unlock(pipe);
-	return folio;
-}
-
-static void steal_test_stock_page_is_taken(struct kunit *test)
-{
-	struct file *ends[2];
-	struct pipe_buffer *buf = stock_buffer(test, ends, PAGE_SIZE);
-	struct folio *folio = take_stock(ends, buf, 0);
-
-	KUNIT_ASSERT_NOT_NULL(test, folio);
-	KUNIT_EXPECT_PTR_EQ(test, folio, page_folio(buf->page));
-	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 2);
-	KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
-	pp_test_expect_folio(test, folio, 0, 0, PAGE_SIZE);
-	folio_put(folio);
-}
-
-static void steal_test_stock_part_is_refused(struct kunit *test)
-{
-	struct file *ends[2];
-	struct pipe_buffer *buf = stock_buffer(test, ends, PAGE_SIZE - 1);
-
-	KUNIT_EXPECT_PTR_EQ(test, take_stock(ends, buf, SPLICE_F_MOVE), NULL);
-}
-
-/* As after tee. */
-static void steal_test_stock_shared_page_is_refused(struct kunit *test)
-{
-	struct file *ends[2];
-	struct pipe_buffer *buf = stock_buffer(test, ends, PAGE_SIZE);
-
-	get_page(buf->page);
-	KUNIT_EXPECT_PTR_EQ(test, take_stock(ends, buf, SPLICE_F_MOVE), NULL);
-	put_page(buf->page);
-}
-
-static void steal_test_stock_file_page_is_taken_when_asked(struct kunit *test)
-{
-	struct file *file = pp_test_file(test, 2 * PAGE_SIZE), *ends[2];
-	struct pipe_buffer *buf = stock_buffer(test, ends, 0);
-	struct pipe_inode_info *pipe = ends[0]->private_data;
-	struct folio *folio = pp_test_cache(test, file, 0, 0);
-	loff_t pos = 0;
-
-	pipe_lock(pipe);
-	KUNIT_ASSERT_EQ(test, vfs_splice_read(file, &pos, pipe, PAGE_SIZE, 0),
-			PAGE_SIZE);
-	pipe_unlock(pipe);
-
-	KUNIT_EXPECT_PTR_EQ(test, take_stock(ends, buf, 0), NULL);
-	folio_mark_dirty(folio);
-	KUNIT_EXPECT_PTR_EQ(test, take_stock(ends, buf, SPLICE_F_MOVE), NULL);
-	folio_clear_dirty(folio);
-	KUNIT_EXPECT_TRUE(test, is_cached(file, 0));
-	KUNIT_EXPECT_PTR_EQ(test, take_stock(ends, buf, SPLICE_F_MOVE), folio);
-	KUNIT_EXPECT_FALSE(test, is_cached(file, 0));
-	folio_put(folio);
-}
-
-static struct kunit_case steal_test_cases[] = {
-	KUNIT_CASE_PARAM(steal_test_policy, policy_gen_params),
-	KUNIT_CASE(steal_test_scratch),
-	KUNIT_CASE_PARAM(steal_test_takes_folio, folio_order_gen_params),
-	KUNIT_CASE(steal_test_takes_page_just_read),
-	KUNIT_CASE(steal_test_takes_end_of_file),
-	KUNIT_CASE(steal_test_takes_as_much_as_there_is_room),
-	KUNIT_CASE_PARAM(steal_test_refuses, refusal_gen_params),
-	KUNIT_CASE(steal_test_refuses_any_of_six),
-	KUNIT_CASE(steal_test_copies_more_than_a_stage_holds),
-	KUNIT_CASE(steal_test_auto_takes_cold_page),
-	KUNIT_CASE(steal_test_auto_takes_page_once),
-	KUNIT_CASE(steal_test_refuses_mapped),
-	KUNIT_CASE_PARAM(steal_test_refuses_part, part_gen_params),
-	KUNIT_CASE(steal_test_read_error_shows_in_this_call),
-	KUNIT_CASE_PARAM(steal_test_loss_on_the_way_shows_in_this_call, lost_gen_params),
-	KUNIT_CASE(steal_test_tells_the_truth_without_memory),
-	KUNIT_CASE(steal_test_stock_page_is_taken),
-	KUNIT_CASE(steal_test_stock_part_is_refused),
-	KUNIT_CASE(steal_test_stock_shared_page_is_refused),
-	KUNIT_CASE(steal_test_stock_file_page_is_taken_when_asked),
+static struct kunit_case take_test_cases[] = {
+	KUNIT_CASE_PARAM(take_test_takes_folio, folio_order_gen_params),
+	KUNIT_CASE(take_test_takes_page_just_read),
+	KUNIT_CASE(take_test_takes_end_of_file),
+	KUNIT_CASE(take_test_takes_as_much_as_there_is_room),
+	KUNIT_CASE_PARAM(take_test_refuses, refusal_gen_params),
+	KUNIT_CASE(take_test_refuses_any_of_six),
+	KUNIT_CASE(take_test_copies_more_than_a_stage_holds),
+	KUNIT_CASE(take_test_auto_takes_cold_page),
+	KUNIT_CASE(take_test_auto_takes_page_once),
+	KUNIT_CASE(take_test_refuses_mapped),
+	KUNIT_CASE_PARAM(take_test_refuses_part, part_gen_params),
+	KUNIT_CASE(take_test_read_error_shows_in_this_call),
+	KUNIT_CASE_PARAM(take_test_loss_on_the_way_shows_in_this_call, lost_gen_params),
+	KUNIT_CASE(take_test_tells_the_truth_without_memory),
 	{}
 };
 
-static struct kunit_suite steal_test_suite = {
-	.name = "privpipe_steal",
-	.test_cases = steal_test_cases,
+static struct kunit_suite take_test_suite = {
+	.name = "privpipe_take",
+	.test_cases = take_test_cases,
 };
 
-kunit_test_suite(steal_test_suite);
+kunit_test_suite(take_test_suite);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Taking pages out of the page cache. */
+#ifndef PRIVPIPE_TAKE_H
+#define PRIVPIPE_TAKE_H
+
+#include "ring.h"
+#include "stats.h"
+
+ssize_t pp_take_file(struct pp_stage *stage, struct file *in, loff_t *pos,
+		     size_t len, unsigned int policy);
+
+#if IS_ENABLED(CONFIG_KUNIT)
+struct pp_taking;
+struct pp_group;
+
+enum pp_counter pp_judge(struct pp_taking *t, const struct pp_group *g);
+#endif
+
+#endif /* PRIVPIPE_TAKE_H */
