@@ -8,7 +8,7 @@
 
 #include "arena.h"
 #include "support.h"
-#include "user.h"
+#include "../module/user.h"	/* User-Mode Linux has a user.h, too */
 
 /* An arena with the pattern in it, mapped, and nothing behind it. */
 static char __user *make_arena(struct kunit *test, size_t len)

@@ -4,7 +4,7 @@
 #include <linux/uio.h>
 
 #include "support.h"
-#include "user.h"
+#include "../module/user.h"	/* User-Mode Linux has a user.h, too */
 
 /*
  * vmsplice

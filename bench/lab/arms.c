@@ -18,7 +18,7 @@
 #include "pair.h"
 #include "sendfile.h"
 #include "splice.h"
-#include "user.h"
+#include "../../module/user.h"	/* User-Mode Linux has a user.h, too */
 
 /*
  * One call each.  In User-Mode Linux system calls have no wrappers; what is
