@@ -252,7 +252,7 @@ private:
 	std::span<std::byte> memory_;
 };
 
-/** What the two ends of a private pipe have in common. */
+/** The members that both ends of a private pipe have. */
 class End {
 public:
 	/** @return the descriptor, still owned by this: for poll(2), fcntl(2), io_uring ... */
