@@ -4,10 +4,10 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 PATH=$PATH:/usr/sbin:/sbin
 
-# The outermost script starts the clock; the scripts that it calls inherit it.
+# Whoever comes first starts the clock; the scripts it calls inherit it.
 export PRIVPIPE_START=${PRIVPIPE_START:-$EPOCHSECONDS}
 
-# Clones of this tree share compiled objects.
+# What was compiled in one clone need not be compiled again in another one.
 export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
 
 say() {
@@ -27,8 +27,8 @@ need() {
 	command -v "$1" >/dev/null || die "missing: $1; 'make deps' installs the package $2"
 }
 
-# hold NAME: until this script ends, any other script that holds NAME waits here. The scripts that
-# this one calls hold NAME, too.
+# hold NAME: until this script ends, any other that holds NAME waits here. The scripts that this
+# one calls hold it, too.
 hold() {
 	local file=$PWD/build/.$1.lock fd
 	[[ " ${PRIVPIPE_HELD-} " != *" $file "* ]] || return 0
@@ -57,7 +57,7 @@ end_background() {
 	done
 }
 
-# The owner of the tree keeps owning all of build/, also after `sudo make install`.
+# Whoever owns the tree goes on owning all of build/, also after `sudo make install`.
 give_back() {
 	if [ "$(id -u)" = 0 ] && [ "$(stat -c %u .)" != 0 ] && [ -d build ]; then
 		find build -user 0 -exec chown -h --reference=. {} +
@@ -82,7 +82,7 @@ release_of() {
 	cat "$1/include/config/kernel.release"
 }
 
-# use_tools: from here on, use the tools that fetch-tools unpacks.
+# use_tools: from here on, what fetch-tools unpacks is used.
 use_tools() {
 	local tools arch
 	tools=$PWD/$(scripts/fetch-tools)
