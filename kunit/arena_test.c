@@ -10,7 +10,7 @@
 #include "support.h"
 #include "vmsplice.h"
 
-/* A mapped arena with the pattern in it; the memory behind it can't be accessed. */
+/* An arena with the pattern in it, mapped, and nothing behind it. */
 static char __user *make_arena(struct kunit *test, size_t len)
 {
 	struct file *arena = pp_arena_create(len);
@@ -117,7 +117,7 @@ static void arena_test_mappings_share(struct kunit *test)
 	pp_test_fill_user(test, whole, 0, 4 * PAGE_SIZE);
 	pp_test_expect_user(test, part, 2 * PAGE_SIZE, PAGE_SIZE);
 
-	/* A page that is unmapped stays as long as the arena exists. */
+	/* A page that is unmapped stays, as long as the arena does. */
 	vm_munmap((unsigned long)whole, 4 * PAGE_SIZE);
 	whole = pp_test_map(test, arena, 4 * PAGE_SIZE, 0);
 	pp_test_expect_user(test, whole, 0, 4 * PAGE_SIZE);
@@ -226,8 +226,8 @@ static void arena_test_gift_of_pinned_block(struct kunit *test)
 }
 
 /*
- * Where a page or a marker is already in place, the handler must leave the decision to the
- * core.  If it returned "done" without having mapped anything, the fault would repeat forever.
+ * Where there is something already, a page or a marker, the core decides: a handler
+ * that answers "go on" without having mapped anything is asked for ever.
  */
 static void arena_test_fault_in_occupied_place(struct kunit *test)
 {
@@ -263,7 +263,7 @@ static void arena_test_fault_in_occupied_place(struct kunit *test)
 	}
 }
 
-/* Pages that do not exist yet are copied as zeros. */
+/* Pages that are not there yet are as good as zeros. */
 static void arena_test_gift_of_untouched_pages(struct kunit *test)
 {
 	unsigned int pages;
@@ -281,7 +281,7 @@ static void arena_test_gift_of_untouched_pages(struct kunit *test)
 	}
 }
 
-/* A pinned page is copied, and stays in the arena. */
+/* A page that somebody has pinned is copied, and stays in the arena. */
 static void arena_test_gift_of_pinned_page(struct kunit *test)
 {
 	unsigned int pinned;
@@ -309,7 +309,7 @@ static void arena_test_gift_of_pinned_page(struct kunit *test)
 	}
 }
 
-/* Giving a page away changes the memory, so it needs the right to write. */
+/* Giving away changes the memory. */
 static void arena_test_gift_takes_the_right_to_write(struct kunit *test)
 {
 	struct file *arena = pp_arena_create(SZ_64K), *ends[2];
@@ -348,7 +348,7 @@ static void arena_test_gift_is_gone_from_all_mappings(struct kunit *test)
 	pp_test_expect_ring(test, ring_of(ends), 0, PAGE_SIZE);
 }
 
-/* The pages that were given away outlive the arena. */
+/* The pages that were given outlive the arena. */
 static void arena_test_pipe_outlives_arena(struct kunit *test)
 {
 	struct file *arena = pp_arena_create(2 * PAGE_SIZE), *ends[2];

@@ -119,7 +119,7 @@ static void ring_test_resize_counts_for_user(struct kunit *test)
  * Slots
  */
 
-/* Indices are never reset: they pass the end of the array, and overflow. */
+/* Indices count on for ever: they pass the end of the array and of the integer. */
 static void ring_test_indices_wrap(struct kunit *test)
 {
 	struct pp_ring *ring = pp_test_ring(test, 4);
@@ -226,7 +226,7 @@ static void ring_test_destroy_frees_what_is_left(struct kunit *test)
 	folio_put(slot.folio);
 }
 
-/* Folios that are larger than needed, with one byte in each. */
+/* Folios that are larger than their bytes need, a byte each. */
 static void ring_test_holds_little_more_than_capacity(struct kunit *test)
 {
 	struct pp_ring *ring = pp_test_ring(test, 16);
@@ -333,7 +333,7 @@ static const struct overrun_case {
 
 KUNIT_ARRAY_PARAM_DESC(overrun, overrun_cases, name);
 
-/* Missing room is not taken from the reservations of others. */
+/* The room that is missing is not taken from others who reserved some. */
 static void ring_test_publish_checks_its_room(struct kunit *test)
 {
 	const struct overrun_case *c = test->param_value;
@@ -439,7 +439,7 @@ static void ring_test_drain_keeps_other_consumers_out(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, pp_ring_readable(ring));
 	KUNIT_EXPECT_EQ(test, pp_ring_drain_begin(ring, true, 100, &other), -EAGAIN);
 
-	/* Producers continue. */
+	/* Producers go on. */
 	pp_test_push(test, ring, 0, 0, PAGE_SIZE, PAGE_SIZE);
 	pp_ring_drain_end(ring, 100, 0);
 	KUNIT_EXPECT_EQ(test, pp_ring_drain_begin(ring, true, 100, &other), 1);
@@ -458,7 +458,7 @@ static void ring_test_drain_marks_shared(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, pp_ring_tail(ring)->flags & PP_SLOT_SHARED);
 }
 
-/* FUSE can keep references to the pages of a write although the write has failed. */
+/* FUSE can keep what it was asked to write, and yet say that it failed. */
 static void ring_test_drain_finds_kept_references(struct kunit *test)
 {
 	struct pp_ring *ring = pp_test_ring(test, 8);
@@ -478,7 +478,7 @@ static void ring_test_drain_finds_kept_references(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, ring->slots[2].flags & PP_SLOT_SHARED);
 	KUNIT_EXPECT_FALSE(test, ring->slots[3].flags & PP_SLOT_SHARED);
 
-	/* With CONFIG_PRIVPIPE_DEBUG this would complain of an unknown reference. */
+	/* With CONFIG_PRIVPIPE_DEBUG this complains of a reference not known of. */
 	pp_test_consume(ring, PAGE_SIZE);
 	pp_test_expect_ring(test, ring, 2 * PAGE_SIZE, 2 * PAGE_SIZE);
 	for (i = 0; i < 2; i++)
@@ -614,7 +614,7 @@ static void waiter_expect(struct kunit *test, struct waiter *w, int ret)
 	wait_for_completion(&w->done);
 }
 
-/* Put pages in, and wake readers, as one producer does. */
+/* Put pages in as one producer does, and wake as it does. */
 static void produce(struct kunit *test, struct pp_ring *ring, unsigned int pages)
 {
 	struct pp_wake wake = {};
@@ -766,7 +766,7 @@ static void ring_test_drain_wakes_reader_it_kept_out(struct kunit *test)
 	waiter_expect(test, &w, 1);
 }
 
-/* The last writer closes while the last bytes are on their way out. */
+/* The end of file comes while the last bytes are on their way out. */
 static void ring_test_drain_wakes_reader_at_the_end(struct kunit *test)
 {
 	struct pp_ring *ring = pp_test_ring(test, 4);
@@ -781,7 +781,7 @@ static void ring_test_drain_wakes_reader_at_the_end(struct kunit *test)
 	waiter_expect(test, &w, 0);
 }
 
-/* A waiter in poll() or epoll that is woken for POLLHUP. */
+/* One who waits in poll() or epoll, and hears a wake-up that is about POLLHUP. */
 struct poller {
 	struct wait_queue_entry entry;
 	bool hung_up;
@@ -809,7 +809,7 @@ static const struct hangup_case {
 
 KUNIT_ARRAY_PARAM_DESC(hangup, hangup_cases, name);
 
-/* During a drain poll() hides the last close, so the end of the drain must wake waiters. */
+/* While a pipe drains poll() hides the last close, so the end of it has to tell. */
 static void ring_test_drain_tells_of_last_close(struct kunit *test)
 {
 	const struct hangup_case *c = test->param_value;
@@ -862,7 +862,7 @@ static int locker_run(void *data)
 	return 0;
 }
 
-/* A task that waits for the pipe with the lower address does not yet hold the other one. */
+/* A task that waits for the pipe with the lower address does not hold the other one yet. */
 static void expect_in_order(struct kunit *test, struct pp_ring *a, struct pp_ring *b)
 {
 	struct pp_ring *lower = a < b ? a : b;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* splice: from every source into a private pipe, and out of it to every target. */
+/* splice: every source into a private pipe, and out of it to every target. */
 
 #include "splice.h"
 #include "support.h"
@@ -96,7 +96,7 @@ static const struct short_case {
 
 KUNIT_ARRAY_PARAM_DESC(short, short_cases, name);
 
-/* After a short read, the pipe and the position have advanced by the same bytes. */
+/* Of a read that is short, as of any, the pipe and the position have the same. */
 static void splice_test_fill_survives_short_reads(struct kunit *test)
 {
 	const struct short_case *c = test->param_value;
@@ -120,7 +120,7 @@ static void splice_test_fill_survives_short_reads(struct kunit *test)
 	pp_test_expect_ring(test, ring, c->pos, pos - c->pos);
 }
 
-/* Reads everything, but sets the position to the next page. */
+/* Reads all it is asked for, and says that the position is at the next page. */
 static ssize_t read_and_skip(struct file *in, loff_t *pos, struct pp_stage *stage,
 			     unsigned int flags)
 {
@@ -138,7 +138,7 @@ static ssize_t read_and_skip(struct file *in, loff_t *pos, struct pp_stage *stag
 	return done;
 }
 
-/* A file that sets a wrong position can't make a pipe hold more than it has room for. */
+/* What a file says of its position can't make a pipe hold more than it has room for. */
 static void splice_test_fill_keeps_to_its_room(struct kunit *test)
 {
 	struct pp_ring *ring = pp_test_ring(test, 2);
@@ -156,7 +156,7 @@ static void splice_test_fill_keeps_to_its_room(struct kunit *test)
 	pp_test_expect_ring(test, ring, 0, PAGE_SIZE + 50);
 }
 
-/* Each allocation in turn fails; the bytes read before are in the pipe. */
+/* Each allocation in turn fails: what was read so far is in the pipe. */
 static void splice_test_fill_survives_lack_of_memory(struct kunit *test)
 {
 	const loff_t size = 31 * PAGE_SIZE;	/* folios of 16, 8, 4, 2 and 1 */
@@ -319,7 +319,7 @@ static void splice_test_drains_to_socket_without_copy(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, splice(test, ends[0], sockets[0], (struct privpipe_splice) {
 				.len = SZ_64K }), SZ_32K);
 
-	/* Until the peer has read them, their folio is not used again. */
+	/* While the peer has not read them, their folio is not used again. */
 	pp_test_write(test, ends[1], 0, SZ_64K);
 	KUNIT_EXPECT_PTR_NE(test, pp_ring_tail(ring)->folio, folio);
 	pp_test_consume(ring, SZ_64K);
@@ -327,7 +327,7 @@ static void splice_test_drains_to_socket_without_copy(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 1);
 }
 
-/* Few bytes are copied: a reference to them would keep all of a large folio. */
+/* A reference for few bytes would keep all of a large folio. */
 static void splice_test_copies_little_to_socket(struct kunit *test)
 {
 	u64 copied = pp_stats_read(PP_socket_handed_copied);
@@ -347,7 +347,7 @@ static void splice_test_copies_little_to_socket(struct kunit *test)
 	pp_test_expect_ring(test, ring_of(ends), 5000, SZ_64K - 5000);
 }
 
-/* If a socket has the beginning of the last page, the rest moves before a write adds to it. */
+/* A write goes to a page of its own if a socket has the beginning of the last one. */
 static void splice_test_shared_page_is_not_added_to(struct kunit *test)
 {
 	struct file *sockets[2], *ends[2];
@@ -364,14 +364,14 @@ static void splice_test_shared_page_is_not_added_to(struct kunit *test)
 	pp_test_write(test, ends[1], 100, 100);
 	KUNIT_EXPECT_PTR_NE(test, pp_ring_tail(ring)->folio, shared);
 	KUNIT_EXPECT_FALSE(test, pp_ring_tail(ring)->flags & PP_SLOT_SHARED);
-	/* It takes no more room than on stock. */
+	/* And takes no more room than on stock. */
 	KUNIT_EXPECT_EQ(test, ring->used, 1);
 	KUNIT_EXPECT_EQ(test, ring->held, 1);
 	pp_test_expect_ring(test, ring, 60, 140);
 	pp_test_expect_read(test, sockets[1], 0, 60);
 }
 
-/* If there is no memory to move the rest to, the write begins another page. */
+/* Without memory for a page to add to, the write begins one later. */
 static void splice_test_shared_page_stays_without_memory(struct kunit *test)
 {
 	struct file *sockets[2], *ends[2];
@@ -388,7 +388,7 @@ static void splice_test_shared_page_stays_without_memory(struct kunit *test)
 	pp_test_expect_read(test, sockets[1], 0, 60);
 }
 
-/* A write does not add to a page that is on its way to a socket. */
+/* Nor is a page that is on its way to a socket added to. */
 static void splice_test_drained_page_is_not_added_to(struct kunit *test)
 {
 	struct pp_drain drain;
@@ -401,7 +401,7 @@ static void splice_test_drained_page_is_not_added_to(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, pp_ring_drain_begin(ring, true, 100, &drain), 1);
 	pp_test_write(test, ends[1], 100, 100);
 	KUNIT_EXPECT_EQ(test, ring->used, 2);
-	/* It does add to a page that came later. */
+	/* What came since is. */
 	pp_test_write(test, ends[1], 200, 100);
 	KUNIT_EXPECT_EQ(test, ring->used, 2);
 	pp_ring_drain_end(ring, 60, PP_SLOT_SHARED);
@@ -484,7 +484,7 @@ static void splice_test_move_survives_lack_of_memory(struct kunit *test)
 		pp_test_pipe(test, 32, 0, from);
 		pp_test_pipe(test, 16, 0, to);
 		pp_test_write(test, from[1], 0, SZ_64K);
-		/* One byte less than the folio has, so that it can't move as a whole. */
+		/* One byte less than the folio has: it can't move as a whole. */
 		pp_test_consume(ring_of(from), 1);
 
 		pp_folio_order = 1;
@@ -502,7 +502,7 @@ static void splice_test_move_survives_lack_of_memory(struct kunit *test)
 	}
 }
 
-/* A page that a socket refers to does not belong to the pipe alone, so it is copied. */
+/* A page that a socket refers to is no longer the pipe's alone. */
 static void splice_test_shared_folio_is_not_moved(struct kunit *test)
 {
 	struct file *sockets[2], *from[2], *to[2];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Counters: one copy per CPU, one file for each. */
+/* Counters: one copy a CPU, one file each. */
 #include <linux/device.h>
 #include <linux/percpu.h>
 

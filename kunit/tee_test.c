@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* tee: a copy in the second pipe, and the first unchanged. */
+/* tee: a copy in the second pipe, and the first as it was. */
 
 #include "support.h"
 #include "tee.h"

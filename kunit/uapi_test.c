@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Arguments: sizes, flags, reserved members, and the commands of each kind of file. */
+/* Arguments: sizes, flags, reserved members, and who knows which command. */
 #include <linux/fcntl.h>
 #include <linux/fdtable.h>
 
 #include "support.h"
 
-/* The largest structure, with additional room behind it. */
+/* The largest structure, with room behind it. */
 union arg {
 	u32 size;
 	u8 bytes[256];
@@ -53,7 +53,7 @@ static struct file *home(struct kunit *test, const struct command_case *c)
 	return c->on_pipe ? pipe_end(test) : pp_test_device(test);
 }
 
-/* Make the call, and close the descriptors that it returns. */
+/* The call; descriptors that it made are closed again. */
 static long call(struct kunit *test, struct file *file, unsigned int cmd,
 		 union arg *arg, size_t size)
 {
@@ -120,7 +120,7 @@ static void uapi_test_bad_address(struct kunit *test)
 	u32 size = c->size;
 
 	KUNIT_EXPECT_EQ(test, pp_command(file, c->cmd, NULL, false), -EFAULT);
-	/* The size can be read, the rest can't. */
+	/* Its size can be read, the rest of it can't. */
 	memory += PAGE_SIZE - 4;
 	KUNIT_ASSERT_EQ(test, copy_to_user(memory, &size, 4), 0);
 	KUNIT_EXPECT_EQ(test, pp_command(file, c->cmd, memory, false), -EFAULT);
@@ -131,7 +131,7 @@ static void uapi_test_known_where_it_belongs(struct kunit *test)
 	const struct command_case *c = test->param_value;
 	union arg arg = {};
 
-	/* Files that know the command refuse a wrong size. */
+	/* With a size that is no good, where it is known. */
 	KUNIT_EXPECT_EQ(test, call(test, pipe_end(test), c->cmd, &arg, sizeof(arg)),
 			c->on_pipe ? -EINVAL : -ENOTTY);
 	KUNIT_EXPECT_EQ(test, call(test, pp_test_device(test), c->cmd, &arg, sizeof(arg)),

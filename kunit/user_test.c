@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Writing from and reading into user memory that can't be accessed for a moment. */
+/* Writes and reads of user memory that can't be accessed for a moment. */
 #include <linux/mman.h>
 #include <linux/uio.h>
 
 #include "support.h"
 #include "vmsplice.h"
 
-/* Four pages; the third comes back when the pipe allocates another folio. */
+/* Four pages, the third of which comes back when the pipe asks for a folio again. */
 #define START		2048UL
 #define GOOD		(2 * PAGE_SIZE - START)
 #define WHOLE		(4 * PAGE_SIZE - START)
@@ -52,7 +52,7 @@ static void make_gap(struct kunit *test, unsigned int allocations)
 	kunit_activate_static_stub(test, pp_folio_alloc, alloc_and_fill_gap);
 }
 
-/* Write the rest of the memory; the iterator keeps the bytes that were not written. */
+/* Writes the rest of it; what is left in the iterator is what was not written. */
 static ssize_t write_user(struct kunit *test, struct file *end, size_t skip, bool vector)
 {
 	char __user *from = gap.memory + START + skip;
@@ -78,7 +78,7 @@ static const struct write_case {
 	const char *name;
 	int flags;
 	bool vector;
-	unsigned int allocations;	/* the number of the one after the fault */
+	unsigned int allocations;	/* which one comes after the fault */
 } write_cases[] = {
 	{ "write", 0, false, 2 },
 	{ "writev", 0, true, 2 },
@@ -88,7 +88,7 @@ static const struct write_case {
 
 KUNIT_ARRAY_PARAM_DESC(write, write_cases, name);
 
-/* A write does not skip bytes that it could not read, although the memory comes back. */
+/* What a write could not read it does not skip, although the memory comes back. */
 static void user_test_write_ends_at_fault(struct kunit *test)
 {
 	const struct write_case *c = test->param_value;
@@ -107,14 +107,14 @@ static void user_test_write_ends_at_fault(struct kunit *test)
 	pp_test_expect_ring(test, ring, START, WHOLE);
 }
 
-/* Bytes that are added to the last page enter as a whole or not at all. */
+/* What is merged into the last page enters as a whole or not at all. */
 static void user_test_merge_ends_at_fault(struct kunit *test)
 {
 	struct file *ends[2];
 	struct iov_iter iter;
 	struct kiocb kiocb;
 
-	/* The first allocation is for the page that is added to. */
+	/* The first allocation is that of what is merged with. */
 	make_gap(test, 2);
 	pp_test_pipe(test, 16, 0, ends);
 	pp_test_write(test, ends[1], 2 * PAGE_SIZE - 200, 100);

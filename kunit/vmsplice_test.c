@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* vmsplice: from user memory into a private pipe, and out of it. */
+/* vmsplice: user memory into a private pipe, and out of it. */
 #include <linux/uio.h>
 
 #include "support.h"
@@ -65,7 +65,7 @@ static void vmsplice_test_copies_in(struct kunit *test)
 		pp_test_pipe(test, c->capacity, 0, ends);
 		KUNIT_EXPECT_EQ(test, vmsplice(test, ends[1], iov, ARRAY_SIZE(iov), flags),
 				c->ret);
-		/* The later content of the memory does not matter. */
+		/* The content of the memory afterwards does not matter. */
 		KUNIT_ASSERT_EQ(test, clear_user(memory, SZ_64K), 0);
 		KUNIT_EXPECT_EQ(test, ring_of(ends)->copied, c->ret);
 		if (!flags)
@@ -163,7 +163,7 @@ static void vmsplice_test_copies_out(struct kunit *test)
 	pp_test_expect_ring(test, ring_of(ends), done, c->there - done);
 }
 
-/* If the wanted part of a page can't be copied, the page stays in the pipe. */
+/* A page that can't be copied as far as it is wanted stays in the pipe. */
 static void vmsplice_test_fault_keeps_bytes(struct kunit *test)
 {
 	char __user *memory = pp_test_user(test, PAGE_SIZE);
