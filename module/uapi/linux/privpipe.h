@@ -147,17 +147,19 @@ struct privpipe_create {
  * the other side is a file, a block or character device, a socket, a stock pipe
  * or another private pipe.
  *
- * The call waits for room once and fills that room; it does not wait for more
- * data after the first.  Errors in reading the source show here and never at
- * the pipe's reader.  A socket as the source answers as it answers splice(2).
+ * Into the pipe, the call waits for room once and fills that room; it does not
+ * wait for more data after the first.  Out of the pipe, it waits for the first
+ * bytes only.  Errors in reading the source show here and never at the pipe's
+ * reader.  A socket as the source answers as it answers splice(2).
  *
  * Between two private pipes, whole folios move.  A socket gets the pipe's own
  * pages without a copy, unless they would keep more than twice the memory that
  * the bytes need.
  *
- * While the call waits for a source or a target, the pipe is not locked:
- * readers, and writers within the room that the call did not reserve, make
- * progress.  All waits for the pipe are interruptible.
+ * The pipe is not locked while the call waits for the other file.  Meanwhile
+ * others can write the pipe, within the room that the call did not reserve; and
+ * they can read it, unless the call itself is moving bytes out: then they wait,
+ * interruptibly.
  *
  * Return: the number of bytes moved; 0 when @len is 0, at end of file, or when
  * the input pipe is empty and has no writer.  Errors:
