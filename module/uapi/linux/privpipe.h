@@ -267,8 +267,8 @@ struct privpipe_tee {
  * @flags: 0 or PRIVPIPE_F_DIRECT
  * @fd_in: a seekable file to read from
  * @fd_out: the target: any file, socket or pipe
- * @off: address of a 64-bit offset in bytes to read at and to advance, also when
- *	the call fails; or 0 to use and advance the position of @fd_in
+ * @off: address of a 64-bit offset in bytes to read at and to advance, also
+ *	when the call fails; or 0 to use and advance the position of @fd_in
  * @count: how many bytes to send at most
  *
  * Like sendfile(2), with one copy through private memory, or none with
