@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Audit: trace the stock functions, which go on working, and count their calls.
+ * Audit: trace the stock functions, which continue to work, and count their calls.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -19,11 +19,11 @@
 
 #define PPH_SEEN_BITS 12
 
-/* A bit for each program's name and path that was reported. */
+/* A bit for each combination of program name and path that was reported. */
 static DECLARE_BITMAP(pph_seen, 1 << PPH_SEEN_BITS);
 static struct ftrace_ops pph_ops[PPH_NR_POINTS];
 
-/* vmsplice(2) on a pipe's writing end, not on its reading end. */
+/* Whether vmsplice(2) on a descriptor would fill a pipe: it is a writing end. */
 static bool pph_enters_pipe(unsigned int fd)
 {
 	CLASS(fd, f)(fd);
@@ -43,7 +43,7 @@ static bool pph_would_copy(const struct pph_point *point,
 		return pph_enters_pipe(regs->di);
 	if (point->copy == pph_ia32_sys_vmsplice)
 		return pph_enters_pipe(regs->bx);
-	/* What vmsplice adds in the same way was counted there. */
+	/* vmsplice adds buffers in the same way, and was counted above. */
 	if (point->copy == pph_add_to_pipe)
 		return buf->ops == &nosteal_pipe_buf_ops &&
 		       !pph_page_is_private(buf->page);

@@ -14,9 +14,9 @@
  */
 
 /*
- * In a stock kernel splicing from a socket does not fail for want of memory, and callers
- * don't expect it: a Unix socket would return -EFAULT.  So the first page of a call must
- * not fail; without a second one the call is short.
+ * In a stock kernel, splicing from a socket does not fail for lack of memory, and callers
+ * don't expect it to: a Unix socket would return -EFAULT.  So the first allocation of a
+ * call must not fail; if a later one fails, the call returns short.
  */
 static struct page *pph_socket_page(struct pph_supply *supply, size_t left,
 				    bool first)
@@ -30,15 +30,15 @@ static struct page *pph_socket_page(struct pph_supply *supply, size_t left,
 
 /**
  * pph_skb_splice_bits() - In place of skb_splice_bits().
- * @skb: what was received
+ * @skb: the received data
  * @sk: the socket, locked
  * @offset: first byte
  * @pipe: the pipe, locked
  * @len: bytes at the most
  * @flags: SPLICE_F_*, not used
  *
- * TCP, Unix, KCM and TLS sockets call it in their ->splice_read; other sockets have
- * no such function, and splicing reads from them.
+ * TCP, Unix, KCM and TLS sockets call it in their ->splice_read.  Other sockets have no
+ * such function; splicing reads from them.
  *
  * Return: bytes, or an error when there are none.
  */
@@ -46,13 +46,13 @@ int pph_skb_splice_bits(struct sk_buff *skb, struct sock *sk,
 			unsigned int offset, struct pipe_inode_info *pipe,
 			unsigned int len, unsigned int flags)
 {
-	/* As the socket's own memory: it may serve a block device. */
+	/* Allocate as the socket does: it may serve a block device. */
 	struct pph_supply supply = { .gfp = sk->sk_allocation };
 	int ret = 0, done = 0;
 
 	if (!pipe->readers)
 		return pph_no_readers();
-	/* Memory of a device can't be read; what stands before it can. */
+	/* Memory of a device can't be read; the bytes before it can. */
 	if (!skb_frags_readable(skb))
 		len = min(len, skb_headlen(skb) - min(offset, skb_headlen(skb)));
 	while (len) {
@@ -88,10 +88,10 @@ int pph_skb_splice_bits(struct sk_buff *skb, struct sock *sk,
  */
 
 /**
- * pph_page_is_private() - Whether a page on its way into a pipe is nobody else's.
+ * pph_page_is_private() - Whether nobody else uses a page on its way into a pipe.
  * @page: the page
  *
- * Return: true for a page that has no owner and one reference, the caller's.
+ * Return: true if the page has no owner and only the caller's reference.
  */
 bool pph_page_is_private(struct page *page)
 {
@@ -100,7 +100,7 @@ bool pph_page_is_private(struct page *page)
 	return folio_ref_count(folio) == 1 && !READ_ONCE(folio->mapping);
 }
 
-/* Give a buffer that is not in a pipe yet a page of its own. */
+/* Replace the page of a buffer by a copy, before the buffer enters a pipe. */
 static int pph_copy_buffer(struct pipe_inode_info *pipe,
 			   struct pipe_buffer *buf)
 {
@@ -118,8 +118,8 @@ static int pph_copy_buffer(struct pipe_inode_info *pipe,
 	if (ret)
 		return ret;
 	/*
-	 * The FUSE device has made sure that there is room, and can't take back a
-	 * request of which a part is in the pipe.  Its buffers are of one page at most.
+	 * The FUSE device has made sure that there is room, and can't take back a request
+	 * after a part of it is in the pipe.  Its buffers have one page at most.
 	 */
 	copy.page = alloc_pages(GFP_KERNEL_ACCOUNT | __GFP_COMP |
 				(order ? 0 : __GFP_NOFAIL), order);
@@ -136,11 +136,11 @@ static int pph_copy_buffer(struct pipe_inode_info *pipe,
 /**
  * pph_add_to_pipe() - In place of add_to_pipe().
  * @pipe: the pipe, locked
- * @buf: what to add; released, whatever happens
+ * @buf: the buffer to add; consumed, also on error
  *
- * The FUSE device hands requests to its daemon with it: most of their pages are new
- * ones, but those of a write belong to the cache of the file.  privpipe.ko adds pages
- * of private pipes with it.
+ * The FUSE device passes requests to its daemon by this function.  Most of their pages
+ * are new, but those of a write belong to the cache of the file.  privpipe.ko adds the
+ * pages of private pipes by this function.
  *
  * Return: bytes, or an error.
  */

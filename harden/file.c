@@ -82,7 +82,7 @@ static ssize_t pph_copy_file(struct file *in, loff_t *ppos,
 		size_t batch;
 
 		if (left <= 0) {
-			/* Reading would do it; finding nothing is an access, too. */
+			/* As a read at the end of the file does: this is an access. */
 			if (!done)
 				file_accessed(in);
 			break;
@@ -105,14 +105,14 @@ static ssize_t pph_copy_file(struct file *in, loff_t *ppos,
 /**
  * pph_filemap_splice_read() - In place of filemap_splice_read().
  * @in: the file
- * @ppos: where in it, in bytes; advanced by what was read
+ * @ppos: position in the file, in bytes; advanced by the bytes read
  * @pipe: the pipe, locked
  * @len: bytes at the most
  * @flags: SPLICE_F_*, not used here
  *
- * The ->splice_read of all files with a page cache but those in shmem is this function
- * or calls it.  Some file systems hold a lock of the inode around it
- * that their ->read_iter takes, too, so it reads the page cache and not the file.
+ * All files with a page cache, except those in shmem, have this function as their
+ * ->splice_read or call it there.  Some file systems hold a lock of the inode around it
+ * that their ->read_iter also takes, so it reads the page cache and not the file.
  *
  * Return: bytes, 0 at the end of the file, or an error when there are none.
  */
@@ -129,7 +129,7 @@ ssize_t pph_filemap_splice_read(struct file *in, loff_t *ppos,
 /**
  * pph_shmem_splice_read() - In place of shmem_file_splice_read().
  * @in: the file
- * @ppos: where in it, in bytes; advanced by what was read
+ * @ppos: position in the file, in bytes; advanced by the bytes read
  * @pipe: the pipe, locked
  * @len: bytes at the most
  * @flags: SPLICE_F_*, not used here

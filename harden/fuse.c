@@ -3,11 +3,12 @@
  * Replies to FUSE requests that are shorter than their headers say.
  *
  * To answer a READ, libfuse puts a header into a pipe by vmsplice, then splices from
- * a file, and then splices both to /dev/fuse.  When the file turns out to be shorter
- * than the request, libfuse corrects the header in its own memory, and the copy in the
- * pipe stays wrong.  The kernel would refuse the reply, libfuse would send no other, and
- * the reader would wait.  So look at the pipe just before fuse_dev_splice_write()
- * does, and reduce a length in the header that is larger than the reply.
+ * a file, and then splices both to /dev/fuse.  If the file turns out to be shorter than
+ * the request, libfuse corrects the header in its own memory, and the copy in the pipe
+ * stays wrong.  The kernel would refuse the reply, libfuse would not send another, and
+ * the reader would wait forever.  So look at the pipe just before
+ * fuse_dev_splice_write() does, and reduce a length in the header that is larger than
+ * the reply.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -19,7 +20,7 @@
 
 #include "harden.h"
 
-/* Whether a pipe, which is locked, has @len bytes; or the device refuses them anyway. */
+/* Whether a pipe, which is locked, has @len bytes.  If not, the device refuses the reply. */
 static bool pph_pipe_has(const struct pipe_inode_info *pipe, size_t len)
 {
 	unsigned int i;
@@ -30,7 +31,7 @@ static bool pph_pipe_has(const struct pipe_inode_info *pipe, size_t len)
 	return sum >= len;
 }
 
-/* A pipe, which is locked, is about to give @len bytes to a FUSE device. */
+/* Correct the header of a reply of @len bytes in a pipe, which is locked. */
 static void pph_mend_header(const struct pipe_inode_info *pipe, size_t len)
 {
 	const struct pipe_buffer *buf =

@@ -23,11 +23,11 @@ enum pph_path {
 	PPH_NR_PATHS
 };
 
-/* A function of the kernel's that puts somebody else's pages into pipes. */
+/* A function of the kernel that puts pages of others into pipes. */
 struct pph_point {
 	const char *name;
-	void *stock;		/* the function, where it is exported */
-	void *copy;		/* what takes its place */
+	void *stock;		/* the function, if it is exported */
+	void *copy;		/* its replacement */
 	enum pph_path path;
 };
 
@@ -45,10 +45,10 @@ ssize_t pph_shmem_splice_read(struct file *in, loff_t *ppos,
 /* page.c */
 
 /**
- * struct pph_supply - where one call gets its pages from
- * @gfp: what an allocation may do
- * @folio: whose pages come next, or NULL
- * @used: how many of them were given out
+ * struct pph_supply - the pages that one call can use
+ * @gfp: how to allocate
+ * @folio: the folio that the next pages come from, or NULL
+ * @used: how many of its pages were given out
  */
 struct pph_supply {
 	gfp_t gfp;
@@ -100,9 +100,9 @@ extern const char *const pph_path_names[PPH_NR_PATHS];
 extern const struct attribute_group pph_stats_group;
 
 /**
- * pph_count() - Count a call that copied, or in audit mode would have.
- * @path: the path the bytes took
- * @ret: what the call returns: bytes, or an error
+ * pph_count() - Count a call that copied, or in audit mode would have copied.
+ * @path: the path of the bytes
+ * @ret: the return value of the call: bytes, or an error
  */
 static inline void pph_count(enum pph_path path, ssize_t ret)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * privpipe_harden: pipes of the running kernel that never hold pages of files or
- * of programs, by a livepatch of the functions that would put them there.
+ * privpipe_harden: keep pages of files and of programs out of the running kernel's pipes,
+ * by a livepatch of the functions that put them there.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -19,14 +19,14 @@
 
 static char *mode = "enforce";
 module_param(mode, charp, 0444);
-MODULE_PARM_DESC(mode, "enforce: copy; audit: only tell who would get copies");
+MODULE_PARM_DESC(mode, "enforce: copy; audit: only log which programs would get copies");
 
 /**
  * pph_x64_sys_vmsplice() - In place of __x64_sys_vmsplice().
  * @regs: the caller's registers
  *
- * The system call itself, of 64-bit and x32 programs: what it calls is compiled
- * into it.
+ * The system call itself, of 64-bit and x32 programs, because the functions that it
+ * calls are compiled into it.
  *
  * Return: as vmsplice(2).
  */
@@ -40,7 +40,7 @@ long pph_x64_sys_vmsplice(const struct pt_regs *regs)
  * pph_ia32_sys_vmsplice() - In place of __ia32_sys_vmsplice().
  * @regs: the caller's registers
  *
- * The same for 32-bit programs; import_iovec() knows that they have other iovecs.
+ * The same for 32-bit programs, whose iovecs import_iovec() recognizes.
  *
  * Return: as vmsplice(2).
  */
@@ -57,8 +57,8 @@ static_assert(__same_type(pph_skb_splice_bits, skb_splice_bits));
 static_assert(__same_type(pph_add_to_pipe, add_to_pipe));
 
 /*
- * Referring to a function that is exported makes the loader compare its type,
- * and those it is made of, with what this module was built for.
+ * Because of the reference to an exported function, the loader compares the type of the
+ * function, and all types that it uses, with those that this module was built for.
  */
 const struct pph_point pph_points[PPH_NR_POINTS] = {
 	{ "filemap_splice_read", filemap_splice_read,
@@ -143,7 +143,7 @@ static struct klp_object pph_objects[] = {
 		},
 	},
 	{
-		.name = "fuse",		/* where it is a module, which may come later */
+		.name = "fuse",		/* if it is a module, which may be loaded later */
 		.funcs = pph_no_funcs,
 		.callbacks = {
 			.pre_patch = pph_fuse_start,
@@ -151,7 +151,7 @@ static struct klp_object pph_objects[] = {
 		},
 	},
 	{
-		.name = "nfsd",		/* the same */
+		.name = "nfsd",		/* likewise */
 		.funcs = pph_no_funcs,
 		.callbacks = {
 			.pre_patch = pph_nfsd_start,
@@ -202,7 +202,7 @@ void pph_unhook(struct ftrace_ops *ops)
 }
 
 /**
- * pph_hook() - Have a function traced from now on.
+ * pph_hook() - Trace a function from now on.
  * @ops: not registered
  * @name: of the function
  *
@@ -247,8 +247,8 @@ static int pph_try(const struct pph_point *points, unsigned int nr,
 }
 
 /*
- * The livepatch core would stack on another livepatch of a function and take the
- * place of that; ask ftrace, which lets only one at a time redirect it.
+ * The livepatch core would silently override another livepatch of the same function.
+ * ftrace allows only one redirection of a function at a time, so ask ftrace.
  */
 static int pph_check(void)
 {

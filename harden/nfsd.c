@@ -10,9 +10,9 @@
  * of the data.  So end the reply before a page that does not join; the client asks for
  * the rest.
  *
- * This is function tracing and not a replaced function because a thread of the server
- * may change over between two splices: the check must cover all threads from before the
- * first one gets copies until after the last one does.
+ * The function is traced and not replaced because a thread of the server may change over
+ * between two splices.  The check must begin before the first thread gets copies, and end
+ * after the last thread has received its last copy.
  */
 #include <linux/ftrace.h>
 #include <linux/mm.h>
@@ -22,7 +22,7 @@
 
 #include "harden.h"
 
-/* Whether the next bytes continue the last page of a reply, or start a new one rightly. */
+/* Whether the next bytes continue the last page of a reply, or may begin a new page. */
 static bool pph_joins(const struct svc_rqst *rqstp,
 		      const struct pipe_buffer *buf)
 {
@@ -34,7 +34,7 @@ static bool pph_joins(const struct svc_rqst *rqstp,
 		       *(rqstp->rq_next_page - 1);
 }
 
-/* Replaces nfsd_splice_actor() where a reply must end: splicing stops, as at an end of file. */
+/* In place of nfsd_splice_actor() where a reply must end: stop splicing, as at end of file. */
 static int pph_end_reply(struct pipe_inode_info *pipe, struct pipe_buffer *buf,
 			 struct splice_desc *sd)
 {
@@ -64,8 +64,8 @@ static struct ftrace_ops pph_nfsd_ops = {
  * pph_nfsd_start() - End replies where their pages don't join.
  * @obj: the object that has the server: the kernel, or a module that was just loaded
  *
- * Return: 0, or an error, which has been logged: then the server and the livepatch
- * must not be there together.
+ * Return: 0, or an error, which has been logged; then the server and the livepatch must
+ * not be loaded together.
  */
 int pph_nfsd_start(struct klp_object *obj)
 {

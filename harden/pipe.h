@@ -15,8 +15,8 @@ static inline unsigned int pph_room(const struct pipe_inode_info *pipe)
 }
 
 /*
- * Put a page into a pipe that has room; a reference goes with it.  Pages in a pipe
- * outlive this module, so their operations are the kernel's own.
+ * Put a page into a pipe that has room; the pipe takes over the caller's reference.  Pages
+ * in a pipe outlive this module, so their operations are the kernel's own.
  */
 static inline void pph_push(struct pipe_inode_info *pipe, struct page *page,
 			    unsigned int offset, unsigned int len)

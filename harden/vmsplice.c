@@ -11,7 +11,7 @@
 #include "harden.h"
 #include "pipe.h"
 
-/* The pipe behind a file, as splice(2) sees it; NULL for one for notifications. */
+/* The pipe of a file, or NULL.  A notification pipe can't be spliced and counts as none. */
 static struct pipe_inode_info *pph_pipe_of(struct file *file)
 {
 	struct inode *inode = file_inode(file);
@@ -23,7 +23,7 @@ static struct pipe_inode_info *pph_pipe_of(struct file *file)
 	return inode->i_pipe;
 }
 
-/* Splicing can hold the pipe's mutex for long, so the file loses FMODE_NOWAIT. */
+/* Splicing can hold the pipe's mutex for a long time, so clear FMODE_NOWAIT. */
 static void pph_clear_nowait(struct file *file)
 {
 	fmode_t mode = READ_ONCE(file->f_mode);
@@ -40,7 +40,7 @@ static bool pph_writable(const struct pipe_inode_info *pipe)
 			  READ_ONCE(pipe->max_usage));
 }
 
-/* Wait until a pipe, which is locked, has room for something. */
+/* Wait until a pipe, which is locked, has a free slot. */
 static int pph_wait_room(struct pipe_inode_info *pipe, unsigned int flags)
 {
 	for (;;) {

@@ -16,7 +16,7 @@ int copy_command(int argc, char **argv);
 int stat_command(int argc, char **argv);
 int demo_command(int argc, char **argv);
 
-/** The exit status of a command line that makes no sense. */
+/** The exit status for a wrong command line. */
 constexpr int usage_error = 2;
 
 /** Prints the usage of a subcommand; "" is privpipe itself. */

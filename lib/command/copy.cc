@@ -43,8 +43,8 @@ std::optional<Policy> parse_policy(const std::string &name)
 	return {};
 }
 
-// Repeats a call until it succeeds or fails for good.  Waits for a descriptor that somebody else
-// has made non-blocking, as terminals and pipes between programs sometimes are.
+// Repeats a call until it succeeds or fails for good.  Waits if the descriptor is non-blocking:
+// another program may have set that on a terminal or on a pipe between programs.
 template <typename Call>
 Result<std::size_t> insist(int fd, short events, Call call)
 {
@@ -61,14 +61,14 @@ Result<std::size_t> insist(int fd, short events, Call call)
 	}
 }
 
-// Our arguments are right, so EINVAL is the other file's.
+// Our arguments are valid, so the other file is the reason for EINVAL.
 std::string reason(std::error_code why)
 {
 	return why.message() +
 	       (why == std::errc::invalid_argument ? " (it may not support splice)" : "");
 }
 
-// Empties the pipe into the target. @return the message of what went wrong, or nothing
+// Empties the pipe into the target. @return an error message, or nothing
 std::optional<std::string> drain(const Pipe &pipe, std::size_t left, const Target &target,
 				 Progress &progress)
 {
@@ -78,14 +78,14 @@ std::optional<std::string> drain(const Pipe &pipe, std::size_t left, const Targe
 		if (!moved)
 			return "cannot write '" + target.name + "': " + reason(moved.error());
 		if (*moved == 0)
-			return "cannot write '" + target.name + "': it takes nothing";
+			return "cannot write '" + target.name + "': it accepts no bytes";
 		left -= *moved;
 		progress.add(*moved);
 	}
 	return {};
 }
 
-// Moves everything. @return the message of what went wrong, or nothing
+// Moves everything. @return an error message, or nothing
 std::optional<std::string> copy(const Endpoint &source, const Target &target, const Pipe &pipe,
 				Policy policy, Progress &progress)
 {
@@ -101,7 +101,7 @@ std::optional<std::string> copy(const Endpoint &source, const Target &target, co
 		});
 		if (!entered)
 			return "cannot read '" + source.name + "': " + reason(entered.error());
-		// Now that the source is known to give something, or to be empty.
+		// Only now: the source has given its first bytes, or is empty.
 		if (!begun)
 			if (auto error = target.begin())
 				return error;
@@ -112,7 +112,7 @@ std::optional<std::string> copy(const Endpoint &source, const Target &target, co
 	}
 }
 
-// How much there is to come, when that is known.
+// How many bytes will come, if that is known.
 std::optional<std::uint64_t> size_of(const Endpoint &source)
 {
 	struct stat status;
@@ -138,7 +138,7 @@ int run(const std::string &from, const std::string &to, const Options &options)
 	Progress progress(!options.quiet && ::isatty(STDERR_FILENO));
 	const Interrupt interrupt(progress);
 
-	// The pipe first: without one there is no reason to open anything else.
+	// Make the pipe first: without it there is no reason to open anything else.
 	const auto device = Device::open();
 	if (!device)
 		return complain("cannot open '/dev/privpipe'", device.error());
@@ -223,7 +223,7 @@ int copy_command(int argc, char **argv)
 		}
 		const std::string argument = optarg ? optarg : "";
 		if (!set_option(options, c, argument))
-			return complain("no " + std::string(long_options[index].name) + " '" +
+			return complain("invalid " + std::string(long_options[index].name) + " '" +
 					argument + "'"),
 			       usage_error;
 	}

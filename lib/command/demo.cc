@@ -211,13 +211,13 @@ void tee_step(Tour &tour)
 
 constexpr std::size_t gift_size = 65536;
 
-// What became of a gift.
+// The outcome of a gift.
 struct Given {
-	std::string giver;  // finds this in his memory
-	std::string reader; // gets this, after the giver has written to his memory again
+	std::string giver;  // the memory that the giver finds afterwards
+	std::string reader; // the bytes that the reader gets after the giver has written again
 };
 
-// What a buffer holds, as all of its bytes should be the same.
+// Describes the content of a buffer whose bytes should all be the same.
 std::string describe(std::span<const char> bytes)
 {
 	if (std::ranges::adjacent_find(bytes, std::not_equal_to()) != bytes.end())
@@ -263,17 +263,17 @@ void gift_step(Tour &tour, const Device &device)
 	tour.row("bytes taken / copied", "-",
 		 std::to_string(query.taken) + " / " + std::to_string(query.copied));
 	tour.claim(stock.giver == "all 'G'" && stock.reader == "all 'X'",
-		   "stock: the giver keeps his gift, and changes it in the pipe");
+		   "stock: the giver keeps the memory, and changes it in the pipe");
 	tour.claim(ours.reader == "all 'G'", "private: the reader gets what was given");
 	tour.claim(query.taken == gift_size && query.copied == 0,
-		   "private: all of it moved, not one byte was copied");
+		   "private: all of it moved, no byte was copied");
 	tour.claim(ours.giver == "all zeros", "private: the giver has fresh memory, all zeros");
 }
 
 constexpr std::size_t file_size = 64 << 20;
 
-// Fills a file with numbers that never repeat, and waits until they are on the disk: pages that
-// have yet to be written there can't be taken.
+// Fills a file with numbers that never repeat, and waits until they are on the disk: dirty pages
+// can't be taken.
 void fill(const Fd &file)
 {
 	std::vector<std::uint64_t> numbers((1 << 20) / sizeof(std::uint64_t));
@@ -362,7 +362,7 @@ void whole_file_step(Tour &tour, const Device &device, const std::string &direct
 	const Pipe outgoing = need(device.create(), "make a pipe");
 	const Pipe incoming = need(device.create(), "make a pipe");
 	Connection connection = connect_over_loopback();
-	// Each side owns its socket: when one gives up, the other learns of it instead of waiting.
+	// Each side owns its socket: if one side gives up, the other notices instead of waiting.
 	auto receiver = std::async(std::launch::async, [&] {
 		const Fd socket = std::move(connection.receiver);
 		return move_through(incoming, {socket.get()}, {received.get()}, "receive the file");
@@ -396,7 +396,7 @@ void whole_file_step(Tour &tour, const Device &device, const std::string &direct
 					       return query.taken + query.copied == file_size;
 				       }),
 		   "every byte was either taken or copied, once");
-	// Other file systems keep hold of their pages for reasons of their own.
+	// Other file systems may keep references to their pages.
 	if (on_ext4(original))
 		tour.claim(
 			copying.taken > file_size / 10 * 9 && sending.taken > file_size / 10 * 9,
@@ -422,7 +422,7 @@ void counters_step(Tour &tour, const std::expected<Counters, std::string> &befor
 	tour.claim(grown, "the module has counted what this tour did");
 }
 
-// What a claim about stock pipes that fails means.
+// Explains why a claim about stock pipes has failed.
 std::string why_stock_differs()
 {
 	std::string enabled;
@@ -446,7 +446,7 @@ int run(const std::string &directory)
 		"copying: the kernel puts pages of a file, or of a program's memory, into the "
 		"pipe.\n"
 		"In a stock pipe these pages still belong to somebody else.  A private pipe owns\n"
-		"its pages: they are taken, when nobody else uses them, or else they are copied.\n"
+		"its pages: it takes those that nobody else uses, and copies all others.\n"
 		"\n"
 		"Both kinds, side by side, on Linux %s; files in %s.\n",
 		kernel.release, directory.c_str());
@@ -473,7 +473,7 @@ int run(const std::string &directory)
 		"   that memory.  For a private pipe it comes from an arena, made to be given.\n",
 		[&] { gift_step(tour, *device); });
 	tour.step("The counters",
-		  "   What the module has counted since this tour began (privpipe stat).\n",
+		  "   The module's counters since this tour began (see privpipe stat).\n",
 		  [&] { counters_step(tour, counters); });
 	return tour.finish(why_stock_differs());
 }
@@ -482,7 +482,7 @@ std::string default_directory()
 {
 	if (const char *named = std::getenv("PRIVPIPE_TEST_EXT4"))
 		return named;
-	// Unlike /tmp, hardly ever in memory; pages of a tmpfs are never taken.
+	// Unlike /tmp, this is rarely a tmpfs, whose pages are never taken.
 	return "/var/tmp";
 }
 

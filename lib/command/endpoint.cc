@@ -16,7 +16,7 @@ namespace {
 
 constexpr const char *in_place_hint = " (--in-place writes into the file itself)";
 
-// A name that exists is a file, whatever it looks like.
+// An existing name is a file, even if it looks like an address.
 std::optional<Address> address_of(const std::string &name)
 {
 	return fs::exists(fs::symlink_status(name)) ? std::nullopt : parse_address(name);
@@ -44,7 +44,7 @@ bool is_same_file(const struct stat &a, const struct stat &b)
 	return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-// @return a message when a file is to be copied to itself
+// @return a message if a file would be copied to itself
 std::optional<std::string> same_file(const Endpoint &source, const Endpoint &target)
 {
 	struct stat from;
@@ -66,8 +66,8 @@ mode_t mode_after(const Endpoint &source)
 	return from.st_mode & 0777;
 }
 
-// A file's own path, without symbolic links; nothing for a file without a name, which only a link
-// in /proc leads to.
+// The path of a file, without symbolic links.  Nothing for a file without a name, which can be
+// opened only by a link in /proc.
 std::optional<std::string> own_path(const std::string &name, const struct stat &status)
 {
 	struct stat found;
@@ -119,7 +119,7 @@ std::expected<Target, std::string> Target::open_path(const std::string &name,
 		return replace(name, Replacement::of_none(name, mode_after(source)), "");
 	}
 
-	// Opened also when it is going to be replaced: that needs the permission to write to it.
+	// Open it even if it will be replaced, to check that the caller may write to it.
 	auto there = opened(name, Fd(::open(name.c_str(), O_WRONLY | O_CLOEXEC)));
 	if (!there)
 		return std::unexpected(there.error());
@@ -169,10 +169,10 @@ std::optional<std::string> Target::finish(std::chrono::duration<double> wait)
 {
 	if (connection)
 		if (const auto error = deliver(fd, wait))
-			return "'" + name + "' may not have everything: " + *error;
+			return "'" + name + "' may be incomplete: " + *error;
 
 	const Uninterrupted guard;
-	// A file system may keep an error until the end.
+	// A file system may report an error only at the end.
 	if (::close(fd.release()) < 0)
 		return "cannot close '" + name + "': " + last_error().message();
 	if (replacement_)

@@ -23,27 +23,27 @@ struct Opening {
 	bool in_place = false; ///< write into a file instead of replacing it
 };
 
-/** Where a copy goes to. */
+/** The target of a copy. */
 class Target : public Endpoint {
 public:
 	/**
-	 * Opens DST.  A file of that name stays as it is.
+	 * Opens DST.  An existing file of that name stays as it is.
 	 *
 	 * @param source must not be the same file; its mode becomes that of a new file
-	 * @return it, or a message that names it and says what failed
+	 * @return the target, or an error message that names it
 	 */
 	static std::expected<Target, std::string>
 	open(const std::string &name, const Endpoint &source, const Opening &opening);
 
-	/** Truncates a file that is written in place. @return what went wrong, or nothing */
+	/** Truncates a file that is written in place. @return an error message, or nothing */
 	std::optional<std::string> begin() const;
 
 	/**
-	 * Closes it, after everything has been written: puts a file in its place, and waits until
-	 * the other side of a connection has everything.
+	 * Closes the target after everything was written: gives a new file its final name, and waits
+	 * until the other side of a connection has everything.
 	 *
 	 * @param wait see deliver()
-	 * @return what went wrong, or nothing
+	 * @return an error message, or nothing
 	 */
 	std::optional<std::string> finish(std::chrono::duration<double> wait);
 
@@ -60,5 +60,5 @@ private:
 	std::optional<Replacement> replacement_;
 };
 
-/** Opens SRC of privpipe copy. @return it, or a message that names it and says what failed */
+/** Opens SRC of privpipe copy. @return the source, or an error message that names it */
 std::expected<Endpoint, std::string> open_source(const std::string &name, const Opening &opening);

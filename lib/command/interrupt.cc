@@ -23,7 +23,7 @@ sigset_t all_of_them()
 	return set;
 }
 
-// There is no allocation and no stdio in a signal handler.
+// A signal handler can use neither allocation nor stdio.
 void say(const char *text)
 {
 	(void)!::write(STDERR_FILENO, text, std::strlen(text));
@@ -42,7 +42,7 @@ void stop(int signal)
 	say(" after ");
 	say(number.data());
 	say(" bytes\n");
-	// What SA_RESETHAND has restored ends the process when this handler returns.
+	// SA_RESETHAND has restored the default action, which ends the process after this handler.
 	::raise(signal);
 }
 

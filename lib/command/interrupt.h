@@ -6,8 +6,8 @@
 class Progress;
 
 /**
- * While it lives, a signal that ends the process says how far a copy has come and removes the file
- * that is unfinished; the process then dies of the signal.  Signals that are ignored stay so.
+ * While this object lives, a signal that ends the process first reports how many bytes were copied
+ * and removes the unfinished file.  Signals that are ignored stay ignored.
  */
 class Interrupt {
 public:
@@ -17,7 +17,7 @@ public:
 	~Interrupt();
 };
 
-/** While it lives, such signals wait. */
+/** While this object lives, such signals are blocked. */
 class Uninterrupted {
 public:
 	Uninterrupted();

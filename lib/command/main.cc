@@ -30,10 +30,10 @@ const std::array commands{
 	      "HOST:PORT.\n"
 	      "\n"
 	      "  --policy=never|move|auto|always\n"
-	      "                    when pages of SRC are taken out of the page cache\n"
-	      "                    instead of copied (default: what the module says)\n"
-	      "  --capacity=BYTES  of the pipe; K, M and G may follow (default: 64K)\n"
-	      "  --bind=ADDRESS    the address of this machine that :PORT is at (default: all)\n"
+	      "                    when to take pages of SRC out of the page cache instead\n"
+	      "                    of copying them (default: the module's policy)\n"
+	      "  --capacity=BYTES  size of the pipe; K, M or G may follow (default: 64K)\n"
+	      "  --bind=ADDRESS    the address of this machine to listen on (default: all)\n"
 	      "  --wait=SECONDS    how long the receiver may take to close the connection after\n"
 	      "                    the last byte has arrived (default: 60)\n"
 	      "  --in-place        write into DST instead of replacing it\n"
@@ -41,19 +41,18 @@ const std::array commands{
 	      "  -h, --help        print this\n"},
 	Entry{"stat", stat_command,
 	      "usage: privpipe stat [OPTION]...\n"
-	      "Show the counters of privpipe and privpipe_harden: on a terminal those that\n"
-	      "count, again and again, with what they grow by each second; otherwise all of\n"
-	      "them once.\n"
+	      "Show the counters of privpipe and privpipe_harden. On a terminal, repeatedly\n"
+	      "show those that are not zero and how much they grow each second; otherwise show\n"
+	      "all of them once.\n"
 	      "\n"
-	      "  --interval=SECONDS  how long to wait in between (default: 1), and go on\n"
-	      "                      where the output is no terminal\n"
-	      "  --once              show them once\n"
+	      "  --interval=SECONDS  show the counters repeatedly, at this interval (default: 1)\n"
+	      "  --once              show the counters once\n"
 	      "  --json              print each sample as a JSON object on one line\n"
 	      "  --sysroot=DIR       read below DIR/sys instead of /sys\n"
 	      "  -h, --help          print this\n"},
 	Entry{"demo", demo_command,
 	      "usage: privpipe demo [OPTION]...\n"
-	      "Show on this machine what a private pipe does differently.\n"
+	      "Show stock and private pipes side by side on this machine.\n"
 	      "\n"
 	      "  --dir=DIR  where to put test files of 192 MiB, best on ext4\n"
 	      "             (default: $PRIVPIPE_TEST_EXT4, else /var/tmp)\n"
@@ -62,11 +61,11 @@ const std::array commands{
 
 const char *const general_usage =
 	"usage: privpipe COMMAND [ARGUMENT]...\n"
-	"Pipes that own their pages: move data, look, and learn.\n"
+	"Move data through pipes that own their pages, and watch them.\n"
 	"\n"
 	"  privpipe copy SRC DST   copy a file, pipe or TCP connection to another\n"
-	"  privpipe stat           show the module's counters\n"
-	"  privpipe demo           show what a private pipe does differently\n"
+	"  privpipe stat           show the counters of the modules\n"
+	"  privpipe demo           show stock and private pipes side by side\n"
 	"  privpipe help COMMAND   explain a command\n"
 	"  privpipe --version      print the version\n"
 	"\n"
@@ -83,7 +82,7 @@ const Entry *find(const std::string &name)
 int help(const std::string &topic)
 {
 	if (!topic.empty() && !find(topic)) {
-		complain("no command '" + topic + "'");
+		complain("unknown command '" + topic + "'");
 		print_usage(stderr, "");
 		return usage_error;
 	}
@@ -91,8 +90,8 @@ int help(const std::string &topic)
 	return 0;
 }
 
-// A file that is opened must not become a standard stream that was closed.  These are open the
-// wrong way round, so that using them fails as it would have.
+// If a standard stream is closed, a file opened later would take its number.  Fill such a number
+// with /dev/null, opened in the wrong direction, so that using the stream still fails.
 void open_standard_streams()
 {
 	for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
@@ -115,7 +114,7 @@ int main(int argc, char **argv)
 	const std::string name = argc > 1 ? argv[1] : "";
 
 	open_standard_streams();
-	// A reader that went away is an error to report, not a reason to vanish; so is a limit.
+	// Report a missing reader or a file size limit as an error, rather than die of a signal.
 	std::signal(SIGPIPE, SIG_IGN);
 	std::signal(SIGXFSZ, SIG_IGN);
 
@@ -128,7 +127,7 @@ int main(int argc, char **argv)
 	if (const Entry *entry = find(name))
 		return entry->run(argc - 1, argv + 1);
 	if (!name.empty())
-		complain("no command '" + name + "'");
+		complain("unknown command '" + name + "'");
 	print_usage(stderr, "");
 	return usage_error;
 }

@@ -18,5 +18,5 @@ std::unexpected<std::string> failed(const std::string &operation, const std::str
 /** @return errno as an error_code */
 std::error_code last_error();
 
-/** @return a number of bytes for people: "64.0 MiB" */
+/** @return a number of bytes in readable form: "64.0 MiB" */
 std::string human(double bytes);

@@ -25,7 +25,7 @@ inline std::optional<std::uint64_t> parse_bytes(std::string_view text)
 	return number << shift;
 }
 
-/** @return the number of seconds, a day at the most: longer ones overflow clocks in the end */
+/** @return the number of seconds, at most a day, so that no clock overflows */
 inline std::optional<std::chrono::duration<double>> parse_seconds(const std::string &text)
 {
 	char *end;

@@ -45,6 +45,6 @@ std::string Progress::summary() const
 
 double Progress::seconds() const
 {
-	// Never 0, for the sake of the rate.
+	// Never 0, because the rate is divided by it.
 	return std::max(std::chrono::duration<double>(Clock::now() - start_).count(), 1e-6);
 }

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-/** How far a copy has come, shown on one line of stderr that is written over and over. */
+/** Counts the bytes of a copy, and shows the progress on one line of stderr. */
 class Progress {
 public:
 	/** @param shown whether to show anything */
@@ -16,7 +16,7 @@ public:
 	/**
 	 * Starts the clock.
 	 *
-	 * @param expected how many bytes will come, when that is known
+	 * @param expected how many bytes will come, if that is known
 	 */
 	void start(std::optional<std::uint64_t> expected);
 

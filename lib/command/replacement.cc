@@ -20,11 +20,11 @@ using Made = std::expected<Replacement, std::error_code>;
 
 namespace {
 
-// The name of the unfinished file, for signal handlers; there is one at the most.
+// The name of the unfinished file, for signal handlers; there is at most one.
 std::array<char, PATH_MAX> unfinished;
 std::atomic<bool> is_unfinished;
 
-// An access control list says more than the mode; without one, nothing has to be copied.
+// Copies the access control list, if there is one: the mode does not contain all of it.
 std::error_code copy_acl(const std::string &from, int to)
 {
 	constexpr const char *acl = "system.posix_acl_access";
@@ -46,7 +46,7 @@ std::error_code keep_access(const std::string &path, const struct stat &old, int
 	if ((made.st_uid != old.st_uid || made.st_gid != old.st_gid) &&
 	    ::fchown(fd, old.st_uid, old.st_gid) < 0)
 		return last_error();
-	// Not the bits that lend the owner's rights: writing to the file would clear them, too.
+	// Drop the set-user-ID and set-group-ID bits, as writing to the old file would.
 	if (::fchmod(fd, old.st_mode & 0777) < 0)
 		return last_error();
 	return copy_acl(path, fd);
@@ -61,7 +61,7 @@ Made Replacement::make(const std::string &path)
 
 	if (temporary.size() >= unfinished.size())
 		return std::unexpected(std::make_error_code(std::errc::filename_too_long));
-	// A signal finds either no file or one with its name written down.
+	// If a signal comes, either there is no file yet, or its name is recorded.
 	const Uninterrupted guard;
 	Fd fd(::mkostemp(temporary.data(), O_CLOEXEC));
 	if (!fd)

@@ -9,14 +9,14 @@
 #include <system_error>
 
 /**
- * A file with a temporary name that takes its final name, from another file if there is one, when
- * it is complete.  Until then, destroying it removes it, and so does remove_unfinished().
+ * A file with a temporary name.  take_place() gives it its final name, and so replaces a file of
+ * that name.  Before that, the destructor and remove_unfinished() remove the file.
  */
 class Replacement {
 public:
 	/**
-	 * Makes a file that is going to replace another one, in the same directory, with the same
-	 * owner, permissions and access control list.
+	 * Makes a file that will replace another one, in the same directory, with the same owner,
+	 * permissions and access control list.
 	 *
 	 * @param path of the other file, which is no symbolic link
 	 */

@@ -49,7 +49,7 @@ int width_of_names(const AllCounters &modules)
 	return int(width);
 }
 
-// How fast a counter grows.  A module that was loaded meanwhile began with zeros.
+// How fast a counter grows.  The counters of a module that was loaded in between began with zeros.
 double rate(const Sample &now, const Sample &before, const std::string &module,
 	    const std::string &name, std::uint64_t value)
 {
@@ -63,7 +63,7 @@ double rate(const Sample &now, const Sample &before, const std::string &module,
 	return (double(value) - double(last)) / passed.count();
 }
 
-// A screen has few lines: what has counted nothing yet is left out of a @p brief view.
+// A @p brief view, for a screen with few lines, leaves out counters that are zero.
 void show(const Sample &now, const std::optional<Sample> &before, bool brief)
 {
 	const int width = width_of_names(now.modules);
@@ -85,7 +85,7 @@ void show(const Sample &now, const std::optional<Sample> &before, bool brief)
 	}
 }
 
-// One object a line.  The names are those of sysfs files and need no quoting of their own.
+// One object on one line.  The names are names of sysfs files, which need no escaping.
 void show_json(const Sample &now)
 {
 	std::printf("{\"time\":\"%s\"", time_of_day().c_str());
@@ -148,7 +148,7 @@ int stat_command(int argc, char **argv)
 		if (c == 'i') {
 			options.interval = parse_seconds(optarg);
 			if (!options.interval || options.interval->count() == 0)
-				return complain("no interval '" + std::string(optarg) + "'"),
+				return complain("invalid interval '" + std::string(optarg) + "'"),
 				       usage_error;
 		} else if (c == 'o') {
 			once = true;

@@ -45,7 +45,7 @@ void set_linger(const Fd &connection, bool reset)
 	::setsockopt(connection.get(), SOL_SOCKET, SO_LINGER, &option, sizeof(option));
 }
 
-// A connection has these from its first moment on; one that is accepted has them of its listener.
+// Sets options before a socket is connected; an accepted connection inherits those of its listener.
 Fd open_socket(const addrinfo &address, int flags)
 {
 	Fd fd(::socket(address.ai_family, address.ai_socktype | SOCK_CLOEXEC | flags,
@@ -54,7 +54,7 @@ Fd open_socket(const addrinfo &address, int flags)
 
 	if (fd) {
 		set_linger(fd, true);
-		// Notices that the other machine is gone.
+		// Notice when the other machine is gone.
 		::setsockopt(fd.get(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	}
 	return fd;
@@ -83,7 +83,7 @@ Fd listen_on(const addrinfo &address)
 
 	if (!fd || ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
 		return {};
-	// IPv4 has a socket of its own.
+	// Another socket listens for IPv4.
 	if (address.ai_family == AF_INET6 &&
 	    ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0)
 		return {};
@@ -92,7 +92,7 @@ Fd listen_on(const addrinfo &address)
 	return fd;
 }
 
-// A kernel may lack one of the two families, or have no address of it.
+// Whether the kernel lacks this address family, or has no address of it.
 bool is_no_family(std::error_code why)
 {
 	return why == std::errc::address_family_not_supported ||
@@ -131,11 +131,11 @@ std::expected<Fd, std::string> accept_on(const std::string &name, const Address 
 			if (fd)
 				return fd;
 		}
-		// The connection has gone again, or there is no room for it at the moment.
+		// The connection is gone again, or a resource for it is missing at the moment.
 	}
 }
 
-// Reads what nobody wants. @return whether the end has come, or an error
+// Reads and drops incoming bytes. @return whether the stream has ended, or an error
 privpipe::Result<bool> discard(const Fd &connection)
 {
 	char unwanted[4096];
@@ -195,7 +195,7 @@ std::optional<std::string> deliver(const Fd &connection, std::chrono::duration<d
 				return end.error().message();
 			closed = *end;
 		}
-		// A reset that comes after the other side's end of stream shows only here.
+		// A reset after the other side's end of stream shows only here.
 		int error = 0;
 		socklen_t size = sizeof(error);
 		::getsockopt(connection.get(), SOL_SOCKET, SO_ERROR, &error, &size);

@@ -11,9 +11,9 @@ void Tour::step(const std::string &title, const std::string &story,
 	try {
 		body();
 	} catch (const std::exception &error) {
-		claim(false, std::string("this could not be done: ") + error.what());
+		claim(false, std::string("this step failed: ") + error.what());
 	}
-	// Whoever watches sees each step as it is done.
+	// Show each step as soon as it is done.
 	std::fflush(stdout);
 }
 

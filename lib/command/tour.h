@@ -11,8 +11,8 @@ public:
 	 * Goes through one step.
 	 *
 	 * @param title one line
-	 * @param story what is done, in plain words: lines that end with a newline
-	 * @param body  does it; an exception that leaves it is a claim that failed
+	 * @param story describes the step in plain words; each line ends with a newline
+	 * @param body  carries out the step; an exception counts as a failed claim
 	 */
 	void step(const std::string &title, const std::string &story,
 		  const std::function<void()> &body);
@@ -20,11 +20,11 @@ public:
 	/** Prints the names of the two columns. */
 	void head(const std::string &stock, const std::string &private_pipe);
 
-	/** Prints what was seen on either side. */
+	/** Prints an observation on either side. */
 	void row(const std::string &what, const std::string &stock,
 		 const std::string &private_pipe);
 
-	/** Prints a line that has one thing to say. */
+	/** Prints a single observation. */
 	void note(const std::string &what, const std::string &seen);
 
 	/** Prints whether a claim holds. */

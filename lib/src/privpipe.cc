@@ -27,7 +27,7 @@ Result<std::size_t> vmsplice_on(int end, std::span<const iovec> memory, SpliceFl
 		privpipe_vmsplice(end, memory.data(), memory.size(), std::to_underlying(flags)));
 }
 
-// A limit leaves the waiting to Wait.
+// With a limit, Wait does the waiting.
 SpliceFlags limited(SpliceFlags flags, const Wait &wait)
 {
 	return wait.limited() ? flags | SpliceFlags::nonblock : flags;
@@ -242,7 +242,7 @@ Relay splice_all(File source, const Pipe &pipe, File target, std::uint64_t len, 
 		Transfer drained = pipe.reader.splice_all_to(target, *entered, flags, until);
 		relay.written += drained.bytes;
 		if (drained.bytes < *entered) {
-			// A target that takes nothing and gives no reason would look like the end.
+			// A target that accepts nothing without an error would look like the end.
 			relay.error = drained.error ? drained.error
 						    : std::make_error_code(std::errc::io_error);
 			break;

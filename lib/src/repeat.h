@@ -7,17 +7,17 @@
 
 namespace privpipe {
 
-/** @return @p len, or the most that a kernel moves at once: ioctl(2) returns an int */
+/** @return @p len, or the most that the kernel moves in one call: ioctl(2) returns an int */
 constexpr std::size_t at_most(std::uint64_t len)
 {
 	return std::size_t(std::min<std::uint64_t>(len, 0x7ffff000));
 }
 
 /**
- * Repeats a call until it has moved @p len bytes, moves none or fails; goes on after a signal.
+ * Repeats a call until it has moved @p len bytes, moves none or fails; continues after a signal.
  *
- * @param wait does so before each call, when the caller is not to block in it; returns an error to
- *             end with, or nothing
+ * @param wait called before each call, to wait there instead of blocking in the call; returns an
+ *             error to end with, or nothing
  * @param call takes the bytes moved so far and how many to ask for, and returns a Result of bytes
  */
 template <typename Wait, typename Call>

@@ -37,7 +37,7 @@ std::error_code Wait::operator()() const
 		return no_event_;
 	for (const pollfd &file : files_) {
 		if (file.fd < 0)
-			continue; // the call will say what it thinks of that
+			continue; // the call itself will report it
 		if (const auto error = wait_for(file))
 			return error;
 	}
@@ -60,7 +60,7 @@ std::error_code Wait::wait_for(pollfd file) const
 		const int ready = ::poll(both.data(), both.size(), int(time.count()));
 		if (ready < 0 && errno != EINTR)
 			return {errno, std::generic_category()};
-		// An error, too, is something for the call to report.
+		// After an error, too, the call itself will report it.
 		if (ready > 0 && both[0].revents)
 			return {};
 	}

@@ -9,10 +9,10 @@
 
 namespace privpipe {
 
-/** Waits for files as an Until says; does nothing when that sets no limit. */
+/** Waits for files within the limits of an Until; does nothing if there is no limit. */
 class Wait {
 public:
-	/** @param files what a call needs to be ready; a descriptor of -1 is none */
+	/** @param files the files that must be ready for a call; a descriptor of -1 is ignored */
 	Wait(const Until &until, std::array<pollfd, 2> files);
 
 	Wait(const Wait &) = delete;
@@ -27,7 +27,7 @@ public:
 		return limited_ && error == std::errc::resource_unavailable_try_again;
 	}
 
-	/** Waits until all files are ready. @return why it ended before, or nothing */
+	/** Waits until all files are ready. @return the reason if it ended earlier, or nothing */
 	std::error_code operator()() const;
 
 private:
@@ -42,7 +42,7 @@ private:
 	bool limited_;
 	std::array<pollfd, 2> files_;
 	Fd stopped_;               // becomes readable with the request to stop
-	std::error_code no_event_; // why there is none
+	std::error_code no_event_; // why stopped_ could not be made
 	std::optional<std::stop_callback<Wake>> callback_;
 };
 

@@ -138,7 +138,7 @@ TEST_P(Listening, AcceptsAConnection)
 
 	peer.send(text);
 	peer.finish();
-	// The end of the stream comes back when the file is in its place.
+	// The command ends its own stream after the file has its final name.
 	EXPECT_EQ(peer.receive(), "");
 	EXPECT_EQ(content("target"), text);
 	EXPECT_EQ(copy.wait().code(), 0);
@@ -224,7 +224,7 @@ TEST_F(Receiver, KeepsTheTargetWhenTheSenderIsReset)
 
 TEST_F(Receiver, ThatFailsTellsTheSender)
 {
-	// Reads all of it, and then has nowhere to put it: this device does not support splice.
+	// The command reads everything, but can't write it: this device does not support splice.
 	Process receiving({"copy", ":" + port, "/dev/full"});
 	ASSERT_TRUE(eventually([&] { return listens("tcp6", std::string(32, '0'), port); }));
 	const Outcome end = run({"copy", make("source", "text"), "127.0.0.1:" + port});

@@ -39,7 +39,7 @@ protected:
 	}
 };
 
-// A command whose source is a FIFO that has given 1,000 bytes and stays open.
+// A command whose source is a FIFO that has delivered 1,000 bytes and stays open.
 class Interrupted : public Copy, public testing::WithParamInterface<int> {
 protected:
 	void SetUp() override
@@ -62,7 +62,7 @@ protected:
 	Fd writer;
 };
 
-// Without them root is refused what others are.
+// Without its capabilities root is refused like any other user.
 void drop_capabilities()
 {
 	::prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE);
@@ -180,7 +180,7 @@ TEST_P(Interrupted, TellsHowFarItCameAndLeavesTheTarget)
 	make("target", "precious");
 	Process copy({"copy", path("fifo"), path("target")});
 	ASSERT_TRUE(taken());
-	// What has left the FIFO is on its way to the file.
+	// The bytes that have left the FIFO are on their way to the file.
 	EXPECT_TRUE(eventually([&] {
 		for (const std::string &name : names())
 			if (fs::is_regular_file(path(name)) && fs::file_size(path(name)) == 1000)

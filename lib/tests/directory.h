@@ -30,7 +30,7 @@ protected:
 		return path(name);
 	}
 
-	/** @return what is in a file, or a word for none */
+	/** @return the content of a file, or a word if there is no file */
 	[[nodiscard]] std::string content(const std::string &name) const
 	{
 		std::ifstream file(path(name));
@@ -51,7 +51,7 @@ protected:
 	std::filesystem::path directory;
 };
 
-/** @return bytes that tell where they came from */
+/** @return bytes that differ by position */
 inline std::string text_of(std::size_t size)
 {
 	std::string text(size, '\0');

@@ -23,7 +23,7 @@ using Bytes = std::vector<std::byte>;
 using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-// Bytes that tell where they came from.
+// Bytes that differ by position.
 Bytes pattern(std::size_t size)
 {
 	Bytes bytes(size);
@@ -311,7 +311,7 @@ TEST_F(Library, TheAllCallsEndAtADeadline)
 	EXPECT_EQ(empty.reader.read_all(read, until).error, std::errc::timed_out);
 	EXPECT_EQ(empty.reader.splice_all_to({socket.get()}, 1, SpliceFlags::none, until).error,
 		  std::errc::timed_out);
-	// The pipe has room; it is the source that gives nothing.
+	// The pipe has room; the source has no bytes.
 	EXPECT_EQ(splice_all({socket.get()}, empty, {file.get()}, 1, SpliceFlags::none,
 			     Policy::module_default, until)
 			  .error,

@@ -9,10 +9,10 @@
 /** The other side of a TCP connection with the command, on this machine. */
 class Peer {
 public:
-	/** @return a port that nobody uses */
+	/** @return an unused port */
 	static std::string free_port();
 
-	/** Connects to where the command listens, as soon as it does. */
+	/** Connects to the command as soon as it listens. */
 	static Peer connect(const std::string &address, const std::string &port);
 
 	/** Sends bytes, all of them. */
@@ -24,7 +24,7 @@ public:
 	/** Receives until the end. @return the error of the connection then, or 0 */
 	[[nodiscard]] int error_at_the_end() const;
 
-	/** Says that nothing more will be sent. */
+	/** Ends this side's stream. */
 	void finish() const;
 
 	/** Closes the connection. */
@@ -53,5 +53,5 @@ private:
 	privpipe::Fd fd_;
 };
 
-/** @return whether somebody listens on a port at an address as /proc/net/FILE writes it */
+/** @return whether a socket listens on a port, at an address in the notation of /proc/net/FILE */
 bool listens(const std::string &file, const std::string &address, const std::string &port);

@@ -65,5 +65,5 @@ private:
 /** Runs the command to its end. */
 Outcome run(const std::vector<std::string> &arguments, const Process::Setup &setup = {});
 
-/** Tries something again and again, for a minute at the most. @return whether it came true */
+/** Checks a condition repeatedly, for at most a minute. @return whether it became true */
 bool eventually(const std::function<bool()> &condition);

@@ -15,7 +15,7 @@ Answer error(std::errc why)
 	return std::unexpected(std::make_error_code(why));
 }
 
-// What a caller without a limit waits for: nothing.
+// A caller without a limit does not wait.
 struct NoWait {
 	std::error_code operator()() const { return {}; }
 	static bool again(std::error_code) { return false; }

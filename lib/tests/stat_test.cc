@@ -32,7 +32,7 @@ protected:
 	}
 };
 
-// Without them root is refused what others are.
+// Without its capabilities root is refused like any other user.
 const Process::Setup weak{.before_exec = [] {
 	::prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE);
 	::prctl(PR_CAPBSET_DROP, CAP_DAC_READ_SEARCH);

@@ -7,24 +7,26 @@
  *     auto pipe = device->create();
  *     auto moved = pipe->writer.splice_from({file}, 65536);
  *
- * Conventions, which the functions below do not repeat:
+ * Conventions for all functions below:
  *
- *  - Nothing throws on a failed call.  A function returns a Result, which holds the errno as a
+ *  - No function throws when a system call fails.  It returns a Result, which holds the errno as a
  *    std::error_code of the generic category, so that it compares with std::errc.
  *  - Sizes, capacities and offsets are in bytes.
- *  - A call that moves bytes makes one system call and returns how many bytes that moved, which can
- *    be fewer than asked for.  0 means the end: of the file, or of a pipe without writers.
- *  - A call blocks while the pipe is full or empty, unless its descriptor is O_NONBLOCK or the call
- *    has SpliceFlags::nonblock: then it fails with errc::resource_unavailable_try_again.  A signal
- *    that comes before anything moved is errc::interrupted.
- *  - Writing to a pipe without readers raises SIGPIPE; where that is ignored, errc::broken_pipe.
- *  - The functions with _all in their names repeat such a call until everything has moved, the end
- *    is reached or an error comes.  They go on after a signal.  They return a Transfer or a Relay,
- *    which has the bytes and the error side by side, so that an error never hides a byte that has
- *    moved.  An Until ends them earlier.
- *  - An Fd, and what is made of one, owns a descriptor; a File or an int is only looked at.
- *  - Different threads may use one object at the same time as long as none moves or destroys it:
- *    the kernel does the locking.
+ *  - A function that moves bytes makes one system call and returns how many bytes it has moved,
+ *    which can be fewer than the caller asked for.  0 means the end of the file, or of a pipe
+ *    without writers.
+ *  - A function blocks while the pipe is full or empty.  If the descriptor is O_NONBLOCK, or the
+ *    call has SpliceFlags::nonblock, it fails with errc::resource_unavailable_try_again instead.
+ *    If a signal comes before anything was moved, the error is errc::interrupted.
+ *  - Writing to a pipe without readers raises SIGPIPE; if that is ignored, the error is
+ *    errc::broken_pipe.
+ *  - The functions with _all in their names repeat the call until everything has moved, the input
+ *    ends, or an error occurs.  They continue after a signal.  They return a Transfer or a Relay,
+ *    which contains both the bytes and the error, so an error never hides bytes that have moved.
+ *    An Until can end them earlier.
+ *  - An Fd, and any object made from one, owns a descriptor.  A File or an int does not.
+ *  - Several threads may use one object at the same time as long as none moves or destroys it: the
+ *    kernel does the locking.
  *
  * privpipe(4) lists every error of every operation.
  */
@@ -43,39 +45,39 @@
 #include <type_traits>
 #include <utility>
 
-// What the shared library exports, whose own code is hidden.
+// The shared library exports these declarations; its own code is hidden.
 #pragma GCC visibility push(default)
 
 namespace privpipe {
 
-/** What a call returns: a value, or why there is none. */
+/** The result of a call: a value or an error. */
 template <typename T>
 using Result = std::expected<T, std::error_code>;
 
-/** What a call that repeats itself did: both members are always meaningful. */
+/** The result of a repeated call.  Both members are always valid. */
 struct [[nodiscard]] Transfer {
-	std::uint64_t bytes = 0; ///< moved, whatever became of the rest
-	std::error_code error;   ///< why it stopped early; empty at the end of the input too
+	std::uint64_t bytes = 0; ///< bytes moved, also if there is an error
+	std::error_code error;   ///< the reason for stopping early; empty at the end of the input
 };
 
 /**
- * What splice_all() did; read - written bytes are in the pipe.  An error is the source's, or the
- * pipe's own, if read == written; else the target's.
+ * The result of splice_all().  The pipe still holds read - written bytes.  If read == written, the
+ * error is the source's or the pipe's own, else the target's.
  */
 struct [[nodiscard]] Relay {
-	std::uint64_t read = 0;    ///< have left the source
-	std::uint64_t written = 0; ///< have reached the target
-	std::error_code error;     ///< why it stopped early
+	std::uint64_t read = 0;    ///< bytes that have left the source
+	std::uint64_t written = 0; ///< bytes that have reached the target
+	std::error_code error;     ///< the reason for stopping early
 };
 
 /**
- * When a function with _all in its name is to end early: with errc::operation_canceled after a
- * request to stop, which any thread may make, and with errc::timed_out at the deadline.  What has
- * moved until then counts.
+ * Says when a function with _all in its name must end early: with errc::operation_canceled after a
+ * request to stop, which any thread may make; with errc::timed_out at the deadline.  The function
+ * returns the bytes moved until then.
  *
- * With either, the function waits by poll(2), also for what is O_NONBLOCK, instead of blocking in
- * the call.  Only a call that has begun to move bytes may still wait for a @em target or source
- * that is not O_NONBLOCK: a socket that takes a part of them, say.
+ * With either limit, the function waits in poll(2) instead of blocking in the call, also for a
+ * descriptor that is O_NONBLOCK.  A call that has begun to move bytes may still block in a source
+ * or target that is not O_NONBLOCK, such as a socket that has accepted a part of them.
  */
 struct Until {
 	// NOLINTNEXTLINE(readability-redundant-member-init): the compiler wants what this refuses
@@ -87,29 +89,29 @@ struct Until {
 /** SPLICE_F_*: how to move bytes. */
 enum class SpliceFlags : unsigned {
 	none = 0,
-	move = 1,     ///< pages may be taken from the page cache (Policy::move)
+	move = 1,     ///< take pages from the page cache (with Policy::move)
 	nonblock = 2, ///< do not wait for the private pipe
-	more = 4,     ///< more will follow: a socket may wait for it
+	more = 4,     ///< more bytes will follow, so a socket may delay these
 	gift = 8,     ///< vmsplice: move whole pages of an Arena
 };
 
-/** What kind of pipe to make. */
+/** The kind of pipe to make. */
 enum class CreateFlags : unsigned {
 	none = 0,
 	cloexec = O_CLOEXEC,   ///< close both ends on exec
-	nonblock = O_NONBLOCK, ///< neither end waits
+	nonblock = O_NONBLOCK, ///< neither end blocks
 	packet = O_DIRECT,     ///< each write is a packet of its own
 };
 
 /** How to send a file. */
 enum class SendfileFlags : unsigned {
 	none = 0,
-	direct = PRIVPIPE_F_DIRECT, ///< hand page-cache pages to a socket: no copy, but shared
+	direct = PRIVPIPE_F_DIRECT, ///< share page-cache pages with a socket instead of copying
 };
 
 /**
- * The enumerations above, whose values combine with | & ~.  Such an enumeration has every value of
- * its underlying type, whatever an analyzer that looks at the names alone may say.
+ * The enumerations above, whose values combine with | & ~.  Such an enumeration can have every
+ * value of its underlying type, although some analyzers accept only the named ones.
  */
 template <typename E>
 concept Flags = std::same_as<E, SpliceFlags> || std::same_as<E, CreateFlags> ||
@@ -129,7 +131,7 @@ constexpr E operator&(E a, E b)
 	return E(std::to_underlying(a) & std::to_underlying(b)); // NOLINT(*EnumCastOutOfRange)
 }
 
-/** @return every flag but those */
+/** @return all flags except those */
 template <Flags E>
 constexpr E operator~(E a)
 {
@@ -143,31 +145,31 @@ constexpr E &operator|=(E &a, E b)
 	return a = a | b;
 }
 
-/** Keeps only those flags. */
+/** Removes all other flags. */
 template <Flags E>
 constexpr E &operator&=(E &a, E b)
 {
 	return a = a & b;
 }
 
-/** When splicing a file into a pipe takes its pages out of the page cache instead of copying. */
+/** When to take pages of a file out of the page cache instead of copying them. */
 enum class Policy : unsigned {
-	module_default = PRIVPIPE_POLICY_DEFAULT, ///< what the administrator chose; move at first
+	module_default = PRIVPIPE_POLICY_DEFAULT, ///< as the administrator chose; initially move
 	never = PRIVPIPE_POLICY_NEVER,            ///< copy
-	move = PRIVPIPE_POLICY_MOVE,              ///< take when the call has SpliceFlags::move
+	move = PRIVPIPE_POLICY_MOVE,              ///< take if the call has SpliceFlags::move
 	automatic = PRIVPIPE_POLICY_AUTO,         ///< take pages that nobody has come back to
-	always = PRIVPIPE_POLICY_ALWAYS,          ///< take whatever can be taken
+	always = PRIVPIPE_POLICY_ALWAYS,          ///< take every page that can be taken
 };
 
-/** How full a pipe is and how its bytes came in; see struct privpipe_query. */
+/** How full a pipe is, and how its bytes came in; see struct privpipe_query. */
 using Query = struct ::privpipe_query;
 
-/** A file descriptor of one's own: closed with its owner. */
+/** Owns a file descriptor, and closes it. */
 class Fd {
 public:
 	Fd() = default;
 
-	/** Takes over a descriptor; a negative one means none. */
+	/** Takes over a descriptor; a negative number means none. */
 	explicit Fd(int fd) noexcept : fd_(fd) {}
 
 	Fd(Fd &&other) noexcept : fd_(other.release()) {}
@@ -183,7 +185,7 @@ public:
 	/** @return the descriptor, still owned by this, or -1 */
 	[[nodiscard]] int get() const noexcept { return fd_; }
 
-	/** @return the descriptor, now the caller's to close, or -1 */
+	/** @return the descriptor, which the caller must close, or -1 */
 	[[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
 
 	/** @return whether there is a descriptor */
@@ -197,10 +199,10 @@ private:
 };
 
 /**
- * The other side of a transfer: a file, socket, device or pipe that stays the caller's.
+ * The other side of a transfer: a file, socket, device or pipe, which the caller still owns.
  *
- * Without an offset the file's own position is used and advanced.  With one, that is, and it is
- * advanced by what was moved; it must stay valid during the call.  Sockets and pipes have none.
+ * A transfer uses and advances *offset, or the file's own position if there is no offset.  The
+ * offset must stay valid during the call.  Sockets and pipes must not have one.
  */
 struct File {
 	int fd;
@@ -211,13 +213,13 @@ struct File {
 class Arena {
 public:
 	/**
-	 * Maps an arena that somebody else has made: another process, which has sent its
-	 * descriptor.  Both see the same memory.
+	 * Maps an arena that another process has made and whose descriptor was passed on.  Both
+	 * processes see the same memory.
 	 *
 	 * @param fd   of an arena
-	 * @param size how much of it to map
-	 * @return the arena, or: no_such_device_or_address when @p size is more than there is,
-	 *         no_such_device when @p fd can't be mapped, bad_file_descriptor,
+	 * @param size how many bytes to map
+	 * @return the arena, or: no_such_device_or_address if the arena is smaller than @p size,
+	 *         no_such_device if @p fd can't be mapped, bad_file_descriptor,
 	 *         invalid_argument, not_enough_memory
 	 */
 	[[nodiscard]] static Result<Arena> map(Fd fd, std::size_t size);
@@ -237,7 +239,7 @@ public:
 	/** Unmaps the memory; pages already given to a pipe stay in it. */
 	~Arena();
 
-	/** @return the memory, valid as long as this is */
+	/** @return the memory, valid as long as this object */
 	[[nodiscard]] std::span<std::byte> bytes() const noexcept { return memory_; }
 
 	/** @return the descriptor, still owned by this: to send it to another process */
@@ -250,16 +252,16 @@ private:
 	std::span<std::byte> memory_;
 };
 
-/** What the two ends of a private pipe have in common. */
+/** The members that both ends of a private pipe have. */
 class End {
 public:
 	/** @return the descriptor, still owned by this: for poll(2), fcntl(2), io_uring ... */
 	[[nodiscard]] int fd() const noexcept { return fd_.get(); }
 
-	/** @return whether there is a descriptor: not after close(), release() or a move */
+	/** @return whether there is a descriptor: none after close(), release() or a move */
 	explicit operator bool() const noexcept { return bool(fd_); }
 
-	/** Closes this end: the other one then sees the end of the stream, or no reader. */
+	/** Closes this end: the other end then sees the end of the stream, or no reader. */
 	void close() noexcept { fd_ = Fd(); }
 
 	/** @return the descriptor, now owned by the caller: for fdopen(3), another library ... */
@@ -272,7 +274,7 @@ public:
 	 * Changes the capacity; F_SETPIPE_SZ.  Never blocks.
 	 *
 	 * @param capacity rounded up to a power of two pages
-	 * @return the new capacity, or: device_or_resource_busy when more than that is in the pipe,
+	 * @return the new capacity, or: device_or_resource_busy if the pipe holds more than that,
 	 *         operation_not_permitted beyond a limit, invalid_argument, not_enough_memory
 	 */
 	[[nodiscard]] Result<std::uint32_t> resize(std::uint32_t capacity) const;
@@ -291,11 +293,11 @@ public:
 	/** Has no descriptor yet. */
 	WriteEnd() = default;
 
-	/** Takes over the descriptor of a pipe's end, from wherever it comes. */
+	/** Takes over the descriptor of a private pipe's end. */
 	explicit WriteEnd(Fd fd) noexcept : End(std::move(fd)) {}
 
 	/**
-	 * Copies bytes into the pipe; write(2).  Up to PIPE_BUF of them enter as one.
+	 * Copies bytes into the pipe; write(2).  Up to PIPE_BUF bytes enter atomically.
 	 *
 	 * @return bytes written, or: broken_pipe, resource_unavailable_try_again, bad_address
 	 */
@@ -305,35 +307,35 @@ public:
 	Transfer write_all(std::span<const std::byte> bytes, const Until &until = {}) const;
 
 	/**
-	 * Moves bytes into the pipe from a file, device, socket or another pipe, as many as there
-	 * are and as there is room for.
+	 * Moves bytes into the pipe from a file, device, socket or another pipe, as far as there is
+	 * room.
 	 *
-	 * @param source where from; for another private pipe, its ReadEnd's fd(), and then whole
-	 *               folios change hands
-	 * @param len    how many at the most
+	 * @param source the source; for another private pipe, its ReadEnd's fd(), and then whole
+	 *               folios move
+	 * @param len    how many bytes to move at most
 	 * @param flags  move, nonblock
-	 * @param policy whether pages of a file are taken or copied
+	 * @param policy when to take pages of a file instead of copying them
 	 * @return bytes moved, or: broken_pipe, resource_unavailable_try_again (the pipe is full,
-	 *         or the source is O_NONBLOCK and has nothing), bad_file_descriptor,
-	 *         invalid_argument, illegal_seek, and what reading the source returns
+	 *         or the source is O_NONBLOCK and has no data), bad_file_descriptor,
+	 *         invalid_argument, illegal_seek, and any error from reading the source
 	 */
 	[[nodiscard]] Result<std::size_t> splice_from(File source, std::size_t len,
 						      SpliceFlags flags = SpliceFlags::none,
 						      Policy policy = Policy::module_default) const;
 
-	/** splice_from() until @p len bytes are in the pipe; somebody else must be reading it. */
+	/** splice_from() until @p len bytes are in the pipe, while another thread reads it. */
 	Transfer splice_all_from(File source, std::uint64_t len,
 				 SpliceFlags flags = SpliceFlags::none,
 				 Policy policy = Policy::module_default,
 				 const Until &until = {}) const;
 
 	/**
-	 * Puts memory into the pipe, as much as there is room for; vmsplice(2).
+	 * Puts memory into the pipe, as far as there is room; vmsplice(2).
 	 *
-	 * The bytes are copied and the memory may be written again at once.  With
-	 * SpliceFlags::gift, whole pages of an Arena are moved instead, and the next access to them
-	 * finds zeros.  Waits for the first room only, and O_NONBLOCK does not matter to it, only
-	 * SpliceFlags::nonblock does.
+	 * The bytes are copied, so the caller can reuse the memory at once.  With
+	 * SpliceFlags::gift, whole pages of an Arena move instead, and the next access to them
+	 * finds zeros.  Waits only for the first room, unless SpliceFlags::nonblock is given;
+	 * O_NONBLOCK is ignored.
 	 *
 	 * @param memory at most 1024 pieces
 	 * @param flags  nonblock, gift
@@ -354,7 +356,7 @@ public:
 	/** Has no descriptor yet. */
 	ReadEnd() = default;
 
-	/** Takes over the descriptor of a pipe's end, from wherever it comes. */
+	/** Takes over the descriptor of a private pipe's end. */
 	explicit ReadEnd(Fd fd) noexcept : End(std::move(fd)) {}
 
 	/**
@@ -369,26 +371,26 @@ public:
 
 	/**
 	 * Moves bytes out of the pipe to a file, device, socket or another pipe.  A socket gets the
-	 * pipe's own pages, without a copy.
+	 * pipe's own pages without a copy, unless they would keep too much memory.
 	 *
-	 * @param target where to; for another private pipe, its WriteEnd's fd()
-	 * @param len    how many at the most
+	 * @param target the target; for another private pipe, its WriteEnd's fd()
+	 * @param len    how many bytes to move at most
 	 * @param flags  nonblock, more
 	 * @return bytes moved, or: broken_pipe, resource_unavailable_try_again (the pipe is empty,
 	 *         or the target is O_NONBLOCK and full), bad_file_descriptor, invalid_argument,
-	 *         illegal_seek, and what writing the target returns (no_space_on_device ...)
+	 *         illegal_seek, and any error from writing the target (no_space_on_device ...)
 	 */
 	[[nodiscard]] Result<std::size_t> splice_to(File target, std::size_t len,
 						    SpliceFlags flags = SpliceFlags::none) const;
 
-	/** splice_to() until @p len bytes are out; somebody else must be writing the pipe. */
+	/** splice_to() until @p len bytes are out, while another thread writes the pipe. */
 	Transfer splice_all_to(File target, std::uint64_t len,
 			       SpliceFlags flags = SpliceFlags::none,
 			       const Until &until = {}) const;
 
 	/**
-	 * Copies bytes out of the pipe into memory; vmsplice(2).  O_NONBLOCK does not matter to it,
-	 * only SpliceFlags::nonblock does.
+	 * Copies bytes out of the pipe into memory; vmsplice(2).  Waits unless
+	 * SpliceFlags::nonblock is given; O_NONBLOCK is ignored.
 	 *
 	 * @param memory at most 1024 pieces
 	 * @param flags  nonblock
@@ -401,7 +403,7 @@ public:
 	 * Copies bytes to another private pipe and leaves them in this one; tee(2).
 	 *
 	 * @param target the other pipe
-	 * @param len    how many at the most
+	 * @param len    how many bytes to copy at most
 	 * @param flags  nonblock
 	 * @return bytes copied, or: broken_pipe, resource_unavailable_try_again, invalid_argument
 	 */
@@ -409,7 +411,7 @@ public:
 					      SpliceFlags flags = SpliceFlags::none) const;
 };
 
-/** A private pipe: move an end out of it to give it to somebody. */
+/** A private pipe.  Move an end out of it to pass the end on. */
 struct Pipe {
 	ReadEnd reader;
 	WriteEnd writer;
@@ -421,7 +423,7 @@ public:
 	/**
 	 * Opens the device.
 	 *
-	 * @return the device, or: no_such_file_or_directory when the module is not loaded,
+	 * @return the device, or: no_such_file_or_directory if the module is not loaded,
 	 *         permission_denied
 	 */
 	[[nodiscard]] static Result<Device> open();
@@ -435,7 +437,7 @@ public:
 	/**
 	 * Makes a private pipe, which may outlive the device.  Never blocks.
 	 *
-	 * @param flags    what pipe2(2) takes
+	 * @param flags    as for pipe2(2)
 	 * @param capacity rounded up to a power of two pages; 0 for the default of 64 KiB
 	 * @return the pipe, or: operation_not_permitted beyond a limit, too_many_files_open,
 	 *         too_many_files_open_in_system, invalid_argument, not_enough_memory
@@ -446,7 +448,7 @@ public:
 	/**
 	 * Makes an arena and maps it.  Never blocks.
 	 *
-	 * @param size of the memory; whole pages of it can be given away, to any private pipe
+	 * @param size of the memory; its pages can be given away, to any private pipe
 	 * @return the arena, which may outlive the device, or: operation_not_permitted beyond a
 	 *         limit, too_many_files_open, too_many_files_open_in_system, invalid_argument,
 	 *         not_enough_memory
@@ -454,15 +456,16 @@ public:
 	[[nodiscard]] Result<Arena> create_arena(std::size_t size) const;
 
 	/**
-	 * Sends a part of a file to a file, socket or pipe; sendfile(2).  Blocks as @p target does.
+	 * Sends a part of a file to a file, socket or pipe; sendfile(2).  Blocks if writing
+	 * @p target blocks.
 	 *
-	 * @param target where to write, at the file's position
-	 * @param source a file that can seek; its offset is advanced on failure too
-	 * @param count  how many bytes at the most
+	 * @param target the target, written at its position
+	 * @param source a file that can seek; its offset is advanced also on failure
+	 * @param count  how many bytes to send at most
 	 * @param flags  direct
 	 * @return bytes sent, or: resource_unavailable_try_again (@p target is O_NONBLOCK),
-	 *         bad_file_descriptor, invalid_argument, illegal_seek, value_too_large, and what
-	 *         the two files return
+	 *         broken_pipe, bad_file_descriptor, invalid_argument, illegal_seek,
+	 *         value_too_large, and any error of the two files
 	 */
 	[[nodiscard]] Result<std::size_t> sendfile(int target, File source, std::size_t count,
 						   SendfileFlags flags = SendfileFlags::none) const;
@@ -477,16 +480,16 @@ private:
 };
 
 /**
- * Moves bytes from one file to another through a pipe: fills it and drains it in turn until
- * @p len bytes are at the target, the source ends, or an error comes.
+ * Moves bytes from one file to another through a pipe: fills and drains the pipe in turn until
+ * @p len bytes are at the target, the source ends, or an error occurs.
  *
- * What the pipe holds at an error stays in it.  When the target was only not ready, go on with
- * pipe.reader.splice_all_to(target, read - written).
+ * After an error, the pipe keeps the bytes that are in it.  If the target was only not ready,
+ * continue with pipe.reader.splice_all_to(target, read - written).
  *
- * @param source where from
+ * @param source the source
  * @param pipe   empty, and used by nobody else
- * @param target where to
- * @param len    how many at the most
+ * @param target the target
+ * @param len    how many bytes to move at most
  * @param flags  for both directions
  * @param policy as for WriteEnd::splice_from()
  * @param until  when to end early

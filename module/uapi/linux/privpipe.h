@@ -2,8 +2,8 @@
 /*
  * privpipe: pipes that own their pages.
  *
- * This header is the manual of the kernel interface; privpipe(4) repeats it
- * in prose and the C++ library in lib/ wraps it.
+ * This header is the manual of the kernel interface.  privpipe(4) says the same
+ * in prose, and lib/ wraps it for C and C++.
  */
 #ifndef _UAPI_LINUX_PRIVPIPE_H
 #define _UAPI_LINUX_PRIVPIPE_H
@@ -18,39 +18,42 @@
  *
  * Open /dev/privpipe and make a pipe with PRIVPIPE_CREATE.  Its two ends take
  * read(2), write(2), poll(2), fcntl(2), FIONREAD and close(2) as the ends of a
- * pipe(2) do, are accepted by splice(2) and sendfile(2) as a file would be
- * (one side of splice(2) must then be a stock pipe), and answer the ioctls
- * below.  A byte in a private pipe never changes: a page enters it only when
- * nobody else uses it ("taken"), or else its bytes are copied.
+ * pipe(2) do, and the ioctls below.  splice(2) and sendfile(2) accept an end as
+ * they would a file; the other side of splice(2) must then be a stock pipe.
  *
- * Every ioctl takes a pointer to a structure whose first member is the size of
- * that structure in bytes as the caller knows it.  The structures only ever
- * grow at their ends.  Members called __reserved must be zero.  Pointers travel
- * as 64-bit integers, so that 32-bit callers use the same layout; an iovec
- * array has the layout of the caller's own struct iovec.
+ * A byte in a private pipe never changes.  A page that nobody else uses may
+ * enter the pipe as it is (it is "taken"); the bytes of any other page are
+ * copied.
  *
- * A successful transfer returns the number of bytes it moved, which can be
- * fewer than asked for, and at most 0x7ffff000 where a file or socket is
- * involved.  When something moved, the count wins over any later error.
+ * Every ioctl takes a pointer to a structure.  The first member is the size of
+ * the structure in bytes, as the caller knows it.  A structure only ever grows
+ * at its end.  Members called __reserved must be zero.  Pointers travel as
+ * 64-bit integers, so 32-bit callers use the same layout; an array of iovecs
+ * has the layout of the caller's own struct iovec.
  *
- * Errnos with one meaning everywhere:
+ * A transfer that succeeds returns the number of bytes moved.  This can be
+ * fewer than the caller asked for, and is at most 0x7ffff000 where a file or a
+ * socket is involved.  A transfer that moved something returns the count, even
+ * if an error stopped it.
  *
- *  - ENOTTY: this kind of file does not know the command.
- *  - EFAULT: the structure, or something it points to, can't be accessed.
+ * Errors that every ioctl can return:
+ *
+ *  - ENOTTY: files of this kind do not know the command.
+ *  - EFAULT: the structure, or memory that it points to, can't be accessed.
  *  - EINVAL: @size is smaller than the first version of the structure, a flag
  *    or a policy is unknown, a reserved member is not zero.
- *  - E2BIG: the structure is larger than the kernel's and not zero beyond it,
- *    or larger than a page.
- *  - ENOMEM: no memory; nothing was moved.
- *  - EINTR: a signal came before anything moved.  (A handler installed with
- *    SA_RESTART makes the kernel repeat the call instead.)
+ *  - E2BIG: the structure is larger than a page, or larger than the kernel's
+ *    and not zero beyond that.
+ *  - ENOMEM: there is no memory; nothing was moved.
+ *  - EINTR: a signal came before anything was moved.  (If its handler was
+ *    installed with SA_RESTART, the kernel repeats the call instead.)
  *
- * The commands are also available to io_uring as IORING_OP_URING_CMD on the
- * same descriptors: sqe->cmd_op is the ioctl's number and the first 16 bytes
+ * io_uring has the same commands, as IORING_OP_URING_CMD on the same
+ * descriptors: sqe->cmd_op is the number of the ioctl, and the first 16 bytes
  * of sqe->cmd are a struct privpipe_uring_cmd.
  *
- * An end that is opened again through /proc/PID/fd is one more end.  Unlike that
- * of a FIFO, such an open(2) never waits for the other side.
+ * Opening an end through /proc/PID/fd makes one more end.  Unlike the open(2)
+ * of a FIFO, this never waits for the other side.
  */
 enum {
 	PRIVPIPE_CMD_CREATE = 0x00,
@@ -65,21 +68,21 @@ enum {
 
 /**
  * enum privpipe_policy - when splice takes pages out of the page cache
- * @PRIVPIPE_POLICY_DEFAULT: what the module parameter "policy" says; that is
- *	"move" unless the administrator changed it.
- * @PRIVPIPE_POLICY_NEVER: copy always.
- * @PRIVPIPE_POLICY_MOVE: take when the call has SPLICE_F_MOVE, else copy.
+ * @PRIVPIPE_POLICY_DEFAULT: use the policy in the module parameter "policy",
+ *	which is "move" unless the administrator changed it.
+ * @PRIVPIPE_POLICY_NEVER: copy.
+ * @PRIVPIPE_POLICY_MOVE: take if the call has SPLICE_F_MOVE, else copy.
  * @PRIVPIPE_POLICY_AUTO: take pages that nobody has come back to since they
- *	were read: not active, not part of a workingset, and not taken by this
- *	policy not long ago.  So a file that is spliced again and again is read
- *	once more than it would be otherwise, and copied from then on.
- * @PRIVPIPE_POLICY_ALWAYS: take whatever can be taken.
+ *	were read: not active, not part of a workingset, and not taken recently
+ *	under this policy.  A file that is spliced again and again is therefore
+ *	read from the disk once more than necessary, and copied from then on.
+ * @PRIVPIPE_POLICY_ALWAYS: take every page that can be taken.
  *
  * A page can be taken when it is clean, not mapped, not under writeback, and
- * nobody but the page cache refers to it; a large folio also only as a whole.
- * A page that can't be taken is copied; the bytes and the return value are the
- * same.  A taken page leaves the page cache: whoever reads that part of the
- * file next, reads it from the disk again.
+ * only the page cache refers to it; a large folio can be taken only as a whole.
+ * Any other page is copied, with the same bytes and the same return value.  A
+ * taken page leaves the page cache: the next reader of that part of the file
+ * gets it from the disk.
  */
 enum privpipe_policy {
 	PRIVPIPE_POLICY_DEFAULT = 0,
@@ -92,23 +95,28 @@ enum privpipe_policy {
 /**
  * struct privpipe_create - ioctl(PRIVPIPE_CREATE), on /dev/privpipe
  * @size: sizeof(struct privpipe_create)
- * @flags: any of O_CLOEXEC, O_NONBLOCK and O_DIRECT (packet mode), meaning
- *	what they mean to pipe2(2)
+ * @flags: any of O_CLOEXEC, O_NONBLOCK and O_DIRECT (packet mode), with the
+ *	meaning they have for pipe2(2)
  * @capacity: in bytes, rounded up to a power of two pages; 0 for the default of
  *	64 KiB
  * @read_fd: returns the end to read from
  * @write_fd: returns the end to write to
  * @__reserved: must be 0
  *
- * Makes a private pipe.  A user beyond the soft limit (module parameter
- * "user_pages_soft", in pages, counted together with the user's stock
- * pipes) who asks for the default gets a pipe of two pages, as with pipe(2).
- * CAP_SYS_RESOURCE and CAP_SYS_ADMIN are exempt from both limits.
+ * Makes a private pipe.
  *
- * Return: 0, or EINVAL (flags; capacity over 1 GiB), EPERM (@capacity over the
- * module parameter "max_size" without CAP_SYS_RESOURCE, or over the soft
- * limit), ENFILE (over the hard limit, or the system has no more files), EMFILE
- * (the process has no more descriptors).
+ * The module parameters "user_pages_soft" and "user_pages_hard" limit the pages
+ * of a user's private and stock pipes together.  Beyond the soft limit a pipe
+ * of the default capacity has two pages, as with pipe(2).  CAP_SYS_RESOURCE and
+ * CAP_SYS_ADMIN are exempt from both limits.
+ *
+ * Return: 0.  Errors:
+ *  - EINVAL: a flag is unknown, or @capacity is over 1 GiB.
+ *  - EPERM: @capacity is over the module parameter "max_size" and the caller
+ *    lacks CAP_SYS_RESOURCE, or it exceeds the user's soft limit.
+ *  - ENFILE: the user is beyond the hard limit, or the system has no more
+ *    files.
+ *  - EMFILE: the process has no more descriptors.
  */
 struct privpipe_create {
 	__u32 size;
@@ -126,43 +134,51 @@ struct privpipe_create {
  * @size: sizeof(struct privpipe_splice)
  * @flags: any of SPLICE_F_MOVE, SPLICE_F_NONBLOCK, SPLICE_F_MORE and
  *	SPLICE_F_GIFT, as for splice(2)
- * @fd_in: where the bytes come from
- * @fd_out: where the bytes go to
+ * @fd_in: the source
+ * @fd_out: the target
  * @off_in: address of a 64-bit file offset in bytes to read at and to advance,
  *	or 0 to use and advance the position of @fd_in
  * @off_out: the same for @fd_out
- * @len: how many bytes at the most
+ * @len: how many bytes to move at most
  * @policy: enum privpipe_policy, for a file as the source
  * @__reserved: must be 0
  *
- * Like splice(2), with the private pipe that the ioctl is made on as @fd_in or
- * as @fd_out, and a file, block device, character device, socket, stock
- * pipe or another private pipe on the other side.
+ * Like splice(2).  The end that the ioctl is made on is @fd_in or @fd_out.  On
+ * the other side is a file, a block or character device, a socket, a stock pipe
+ * or another private pipe.
  *
- * A source is read once, for as much as the pipe has room for, and what it
- * returns enters the pipe; read errors show here and never at the pipe's
- * reader.  A socket answers as to splice(2).  Between two private pipes whole
- * folios change hands.  To a socket they are handed over without a copy, unless
- * that would keep more than twice the memory that the bytes need.  While a source or a target makes the
- * call wait, the pipe is not locked: its readers, or its writers as far as there
- * is room that the call did not claim, go on, and who has to wait can be
- * interrupted.
+ * Into the pipe, the call waits for room once and fills that room; it does not
+ * wait for more data after the first.  Out of the pipe, it waits for the first
+ * bytes only.  Errors in reading the source show here and never at the pipe's
+ * reader.  A socket as the source answers as it answers splice(2).
  *
- * Return: bytes moved; 0 when @len is 0, at end of file, or when the input pipe
- * is empty and has no writer.  Errors:
- *  - EBADF: a descriptor is not open, @fd_in not readable, @fd_out not writable.
- *  - EINVAL: bad flags or policy, neither descriptor is the end this is called
- *    on, both are ends of one pipe, @fd_out was opened with O_APPEND, an offset
- *    for a file that can't seek or a negative one, the file knows no splice or
- *    can't be read or written by the kernel otherwise (/dev/fuse,
- *    trace_pipe_raw).
+ * Between two private pipes, whole folios move.  A socket gets the pipe's own
+ * pages without a copy, unless they would keep more than twice the memory that
+ * the bytes need.
+ *
+ * The pipe is not locked while the call waits for the other file.  Meanwhile
+ * others can write the pipe, within the room that the call did not reserve; and
+ * they can read it, unless the call itself is moving bytes out: then they wait,
+ * interruptibly.
+ *
+ * Return: the number of bytes moved; 0 when @len is 0, at end of file, or when
+ * the input pipe is empty and has no writer.  Errors:
+ *  - EBADF: a descriptor is not open, @fd_in is not readable, or @fd_out is not
+ *    writable.
+ *  - EINVAL: a flag or the policy is unknown; neither descriptor is the end
+ *    that the ioctl was made on; both are ends of one pipe; @fd_out was opened
+ *    with O_APPEND; an offset is negative, or was given for a file that can't
+ *    seek; the file does not support splicing, or only into stock pipes
+ *    (/dev/fuse, trace_pipe_raw).
  *  - ESPIPE: an offset was given for a side that is a pipe.
- *  - EAGAIN: SPLICE_F_NONBLOCK or O_NONBLOCK of the private end, and the pipe
- *    is empty, full, or just in use by a transfer in the same direction; or
- *    O_NONBLOCK of the other file, and it is not ready.
+ *  - EAGAIN: with SPLICE_F_NONBLOCK, or O_NONBLOCK on a pipe's end: that pipe
+ *    is empty, full, or in use by a transfer in the same direction.  With
+ *    O_NONBLOCK on the other file: it is not ready.
  *  - EPIPE: the output pipe has no reader; SIGPIPE is sent too.
- *  - EFAULT: an offset can't be read, or can't be written back after the move.
- *  - what reading the source or writing the target returns (EIO, ENOSPC, ...).
+ *  - EFAULT: an offset can't be read; or it can't be written back, and then the
+ *    bytes have moved.
+ *  - and any error from reading the source or writing the target (EIO, ENOSPC,
+ *    ...).
  */
 struct privpipe_splice {
 	__u32 size;
@@ -181,24 +197,29 @@ struct privpipe_splice {
 /**
  * struct privpipe_vmsplice - ioctl(PRIVPIPE_VMSPLICE), on a private pipe's end
  * @size: sizeof(struct privpipe_vmsplice)
- * @flags: any of the SPLICE_F_* flags; SPLICE_F_NONBLOCK and SPLICE_F_GIFT have
- *	a meaning here
+ * @flags: any of the SPLICE_F_* flags; only SPLICE_F_NONBLOCK and SPLICE_F_GIFT
+ *	have a meaning
  * @iov: address of an array of struct iovec
  * @nr_segs: its length, at most 1024
  *
- * On a write end: waits for the first room only, fills what fits and returns
- * short.  The bytes are copied, so the memory can be reused at once.  With
- * SPLICE_F_GIFT, whole pages of an arena (see PRIVPIPE_ARENA) that the caller may
- * write and nobody else has pinned change hands instead; the next access to such
- * a page finds zeros.
- * Everything else is copied, gift or not.
+ * On a write end: waits for the first room, fills the pipe as far as there is
+ * room, and returns short.  The bytes are copied, so the caller can reuse the
+ * memory at once.  With SPLICE_F_GIFT, whole pages of an arena (see
+ * PRIVPIPE_ARENA) move instead, if the caller may write them and nobody else
+ * has pinned them; the next access to such a page finds zeros.  All other
+ * memory is copied, also with SPLICE_F_GIFT.
+ *
  * On a read end: copies out, like readv(2).
  *
- * Only SPLICE_F_NONBLOCK matters for waiting, O_NONBLOCK does not.
+ * The call waits unless SPLICE_F_NONBLOCK is given; O_NONBLOCK is ignored.
  *
- * Return: bytes moved, 0 when the array is empty or, reading, at the end.
- * Errors: EINVAL (flags, @nr_segs, a negative length), EFAULT (the array or the
- * memory, when nothing moved), EAGAIN, EPIPE with SIGPIPE.
+ * Return: the number of bytes moved; 0 when the array is empty, or on a read
+ * end when the pipe is empty and has no writer.  Errors:
+ *  - EINVAL: a flag is unknown, @nr_segs is over 1024, or a length is negative.
+ *  - EFAULT: the array, or memory that it points to, can't be accessed.
+ *  - EAGAIN: with SPLICE_F_NONBLOCK: the pipe is empty, full, or in use by a
+ *    transfer in the same direction.
+ *  - EPIPE: the pipe has no reader; SIGPIPE is sent too.
  */
 struct privpipe_vmsplice {
 	__u32 size;
@@ -213,14 +234,21 @@ struct privpipe_vmsplice {
  * struct privpipe_tee - ioctl(PRIVPIPE_TEE), on a private pipe's end
  * @size: sizeof(struct privpipe_tee)
  * @flags: any of the SPLICE_F_* flags; only SPLICE_F_NONBLOCK has a meaning
- * @fd_in: the private pipe to copy from; what it holds stays in it
+ * @fd_in: the private pipe to copy from; it keeps the bytes
  * @fd_out: the private pipe to copy into
- * @len: how many bytes at the most
+ * @len: how many bytes to copy at most
  *
- * Return: bytes copied; 0 when @len is 0, or the input is empty and has no
- * writer.  Errors: EINVAL (flags; not two different private pipes; neither is
- * the end called on), EBADF (as for PRIVPIPE_SPLICE), EAGAIN
- * (SPLICE_F_NONBLOCK, or O_NONBLOCK of either end), EPIPE with SIGPIPE.
+ * Like tee(2), but the pipes share nothing afterwards.
+ *
+ * Return: the number of bytes copied; 0 when @len is 0, or when the input is
+ * empty and has no writer.  Errors:
+ *  - EBADF: a descriptor is not open, @fd_in is not readable, or @fd_out is not
+ *    writable.
+ *  - EINVAL: a flag is unknown, the descriptors are not ends of two different
+ *    private pipes, or neither is the end that the ioctl was made on.
+ *  - EAGAIN: with SPLICE_F_NONBLOCK, or O_NONBLOCK on either end: a pipe is
+ *    empty, full, or in use by a transfer in the same direction.
+ *  - EPIPE: the output pipe has no reader; SIGPIPE is sent too.
  */
 struct privpipe_tee {
 	__u32 size;
@@ -232,36 +260,37 @@ struct privpipe_tee {
 
 #define PRIVPIPE_TEE _IO(PRIVPIPE_IOC_TYPE, PRIVPIPE_CMD_TEE)
 
-/*
- * Send page-cache folios to the socket without a copy.  The fastest way, and
- * the one that shares pages: bytes of the file that are overwritten before the
- * peer has them may arrive as the new bytes.  EINVAL when @fd_out is not a
- * socket.
- */
-/* checkpatch: BIT_MACRO: user space has none */
-#define PRIVPIPE_F_DIRECT	(1U << 16)
-
 /**
  * struct privpipe_sendfile - ioctl(PRIVPIPE_SENDFILE), on /dev/privpipe or on a
  *	private pipe's end, which makes no difference
  * @size: sizeof(struct privpipe_sendfile)
  * @flags: 0 or PRIVPIPE_F_DIRECT
  * @fd_in: a seekable file to read from
- * @fd_out: where to write: any file, socket or pipe
- * @off: address of a 64-bit offset in bytes to read at and to advance (also when
- *	the call fails), or 0 to use and advance the position of @fd_in
- * @count: how many bytes at the most
+ * @fd_out: the target: any file, socket or pipe
+ * @off: address of a 64-bit offset in bytes to read at and to advance, also
+ *	when the call fails; or 0 to use and advance the position of @fd_in
+ * @count: how many bytes to send at most
  *
- * Like sendfile(2): one copy through private memory, or none with
- * PRIVPIPE_F_DIRECT.  No pipe is involved, unless @fd_out is one.  A stock
- * pipe is not locked while a file is read: what finds no room in it
- * afterwards is not sent, and @off does not pass it.
+ * Like sendfile(2), with one copy through private memory, or none with
+ * PRIVPIPE_F_DIRECT.  No pipe is involved, unless @fd_out is one.
  *
- * Return: bytes sent.  Errors: EBADF (as for PRIVPIPE_SPLICE), EINVAL (flags;
- * negative offset or count; @fd_in can't seek; @fd_out opened with O_APPEND and
- * not a pipe; a file that knows no splice), ESPIPE (@off given and @fd_in can't
- * seek), EOVERFLOW (beyond the largest file), EAGAIN (@fd_out is non-blocking
- * and not ready), and what the two files return.
+ * The call does not lock a stock pipe while it reads a file or block device.
+ * Bytes that find no room in the pipe afterwards are not sent, and @off stops
+ * before them.
+ *
+ * Return: the number of bytes sent; 0 at end of file.  Errors:
+ *  - EBADF: a descriptor is not open, @fd_in is not readable, or @fd_out is not
+ *    writable.
+ *  - EINVAL: a flag is unknown; an offset or @count is negative; @fd_in can't
+ *    seek; @fd_out was opened with O_APPEND and is no pipe; a file does not
+ *    support splicing; PRIVPIPE_F_DIRECT and @fd_out is not a socket.
+ *  - ESPIPE: @off was given and @fd_in can't seek.
+ *  - EOVERFLOW: the offset is at or beyond the largest file.
+ *  - EAGAIN: @fd_out is O_NONBLOCK and not ready.
+ *  - EPIPE: @fd_out is a pipe without a reader; SIGPIPE is sent too.
+ *  - EFAULT: the offset can't be read; or it can't be written back, and then
+ *    the bytes have moved.
+ *  - and any error from reading @fd_in or writing @fd_out.
  */
 struct privpipe_sendfile {
 	__u32 size;
@@ -272,6 +301,14 @@ struct privpipe_sendfile {
 	__aligned_u64 count;
 };
 
+/*
+ * Send page-cache folios to a socket without a copy.  This is the fastest way,
+ * and the pages are shared: bytes of the file that are overwritten before they
+ * have reached the peer may arrive as the new bytes.
+ */
+/* checkpatch: BIT_MACRO: user space has none */
+#define PRIVPIPE_F_DIRECT	(1U << 16)
+
 #define PRIVPIPE_SENDFILE _IO(PRIVPIPE_IOC_TYPE, PRIVPIPE_CMD_SENDFILE)
 
 /**
@@ -279,11 +316,14 @@ struct privpipe_sendfile {
  * @size: sizeof(struct privpipe_resize)
  * @capacity: in bytes; rounded up to a power of two pages
  *
- * The rules of F_SETPIPE_SZ.
+ * Changes the capacity by the rules of F_SETPIPE_SZ.
  *
- * Return: the new capacity in bytes, or EINVAL (over 1 GiB), EBUSY (what is in
- * the pipe would not fit), EPERM (growing beyond "max_size" without
- * CAP_SYS_RESOURCE, or beyond the user's soft or hard limit), ENOMEM.
+ * Return: the new capacity in bytes.  Errors:
+ *  - EINVAL: @capacity is over 1 GiB.
+ *  - EBUSY: the bytes in the pipe, and the room that transfers have reserved,
+ *    would not fit.
+ *  - EPERM: the pipe would grow beyond the module parameter "max_size" and the
+ *    caller lacks CAP_SYS_RESOURCE, or beyond the user's soft or hard limit.
  */
 struct privpipe_resize {
 	__u32 size;
@@ -298,10 +338,11 @@ struct privpipe_resize {
  * @capacity: returns the capacity in bytes (F_GETPIPE_SZ)
  * @unread: returns how many bytes are in the pipe (FIONREAD)
  * @held: returns how many bytes of memory its folios occupy
- * @taken: returns how many bytes ever entered it in pages taken or gifted
- * @copied: returns how many bytes ever entered it by copying
- * @moved: returns how many bytes ever entered it in folios of other private
- *	pipes
+ * @taken: returns how many bytes have entered in pages taken or gifted
+ * @copied: returns how many bytes have entered by copying
+ * @moved: returns how many bytes have entered in folios of other private pipes
+ *
+ * @taken, @copied and @moved count from the making of the pipe.
  *
  * Return: 0.
  */
@@ -325,28 +366,37 @@ struct privpipe_query {
  * @fd: returns a descriptor to mmap(2) the arena with
  * @__reserved: must be 0
  *
- * An arena is memory whose pages can be given away by PRIVPIPE_VMSPLICE with
- * SPLICE_F_GIFT, into any private pipe.  It is mapped with MAP_SHARED, is not
- * inherited over fork(2), reads as zeros where nothing was written yet or the
- * page was given away, and lives until its descriptor is closed and its last
- * mapping is gone.  Its pages are charged to the memory cgroup of whoever
- * touches them first, and its length counts against the user's limit of pipe
- * pages.  It has a descriptor of its own because a mapping keeps its file open:
- * a mapped write end would keep the pipe's reader from seeing the end.
+ * Makes an arena: memory whose pages PRIVPIPE_VMSPLICE with SPLICE_F_GIFT can
+ * move into any private pipe.  Map it with MAP_SHARED.  A page reads as zeros
+ * until it is written, and again after it was given away.  A child of fork(2)
+ * does not inherit the mapping.  The arena lives until its descriptor is closed
+ * and its last mapping is gone.
  *
- * Where it has room for them, its memory comes in aligned blocks of 64 KiB,
- * which are cheapest to give away as a whole.  The rest of a block that was
- * given away in part goes on as single pages; a pin on a part counts for all.
+ * A page is charged to the memory cgroup of the task that touches it first, and
+ * @length counts against the user's limits of pipe pages.  An arena has a
+ * descriptor of its own because a mapping keeps its file open: if a pipe's
+ * write end were mapped, the reader would never see the end.
  *
- * madvise(2) with MADV_DOFORK lets a child inherit an arena: both processes then
- * share it, and a page that either of them gives away reads as zeros in both.
- * futex(2) finds no file behind an arena's pages and answers EFAULT, unless the
- * operation is private to the process (FUTEX_PRIVATE_FLAG): a mutex or semaphore
- * that processes share must lie in other memory.
+ * Where an arena has room for them, its memory is in aligned blocks of 64 KiB.
+ * A whole block is cheapest to give away.  After a part was given away, the
+ * rest of the block continues as single pages.  If any page of a block is
+ * pinned, the whole block is copied.
  *
- * Return: 0, or EINVAL (flags; @length is 0 or over 2 GiB), EPERM (over the
- * user's soft or hard limit), ENFILE, EMFILE.  mmap(2) of an arena: EINVAL
- * (MAP_PRIVATE), ENXIO (beyond its end).
+ * madvise(2) with MADV_DOFORK lets a child inherit an arena.  Both processes
+ * then share it, and a page that either gives away reads as zeros in both.
+ *
+ * futex(2) finds no file behind an arena's pages and returns EFAULT unless the
+ * operation has FUTEX_PRIVATE_FLAG, so a mutex or semaphore that is shared
+ * between processes must lie in other memory.
+ *
+ * mmap(2) of the descriptor fails with EINVAL for MAP_PRIVATE, and with ENXIO
+ * beyond the end of the arena.
+ *
+ * Return: 0.  Errors:
+ *  - EINVAL: a flag is unknown, or @length is 0 or over 2 GiB.
+ *  - EPERM: the user would be beyond the soft or hard limit.
+ *  - ENFILE: the system has no more files.
+ *  - EMFILE: the process has no more descriptors.
  */
 struct privpipe_arena {
 	__u32 size;
@@ -360,14 +410,20 @@ struct privpipe_arena {
 
 /**
  * struct privpipe_uring_cmd - the payload of IORING_OP_URING_CMD
- * @arg: address of the structure that the ioctl takes; it and what it points to
- *	must stay as they are until the request completes; so must the
- *	descriptors in it, which may be looked up by a worker
+ * @arg: address of the structure that the ioctl takes
  * @__reserved: must be 0
  *
- * The completion's res is what the ioctl would have returned, or minus its
- * errno.  A request that would have to wait does so on an io_uring worker, where
- * SIGPIPE goes nowhere and nothing is repeated after a signal.
+ * The structure, the memory that it points to, and the descriptors in it must
+ * stay as they are until the request completes, because a worker may look them
+ * up later.
+ *
+ * The completion's res is the ioctl's return value, or minus its errno.  A
+ * request that would wait does so on a worker of io_uring.  There SIGPIPE is
+ * not delivered, and a signal ends the request instead of repeating it.
+ *
+ * Errors besides those of the ioctl:
+ *  - EOPNOTSUPP: a worker would have to carry out PRIVPIPE_VMSPLICE of a 32-bit
+ *    program, and can't tell that its iovecs have the 32-bit layout.
  */
 struct privpipe_uring_cmd {
 	__aligned_u64 arg;
