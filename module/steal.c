@@ -13,7 +13,6 @@
 #include <linux/memcontrol.h>
 #include <linux/moduleparam.h>
 #include <linux/pagemap.h>
-#include <linux/pagevec.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/splice.h>
@@ -21,6 +20,7 @@
 
 #include <linux/privpipe.h>
 
+#include "compat/folio_batch.h"
 #include "stats.h"
 #include "steal.h"
 #include "trace.h"

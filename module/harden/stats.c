@@ -3,6 +3,7 @@
  * Counters: one value a file in sysfs, one copy a CPU inside.  Only root may read
  * them: they are exact, and so tell each user how much the others transfer.
  */
+#include "../compat/module_attribute.h"
 #include "harden.h"
 
 DEFINE_PER_CPU(struct pph_stats, pph_stats);
@@ -20,7 +21,7 @@ struct pph_attribute {
 	size_t offset;		/* in struct pph_stats */
 };
 
-static ssize_t pph_stats_show(struct module_attribute *attr,
+static ssize_t pph_stats_show(pp_module_attribute *attr,
 			      struct module_kobject *kobj, char *buf)
 {
 	size_t offset = container_of(attr, struct pph_attribute, attr)->offset;
