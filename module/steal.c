@@ -17,10 +17,10 @@
 #include <linux/slab.h>
 #include <linux/splice.h>
 #include <linux/swap.h>
+#include <linux/writeback.h>
 
 #include <linux/privpipe.h>
 
-#include "compat/folio_batch.h"
 #include "stats.h"
 #include "steal.h"
 #include "trace.h"

@@ -34,9 +34,8 @@ static inline enum lru_status pp_lru_isolate_locked(struct list_head *item,
 static inline void pp_list_lru_walk(struct list_lru *lru, struct pp_lru_walk walk)
 {
 	list_lru_walk(lru,
-		      _Generic((list_lru_walk_cb)NULL,
-			       typeof(&pp_lru_isolate): pp_lru_isolate,
-			       default: pp_lru_isolate_locked),
+		      __builtin_choose_expr(__same_type(list_lru_walk_cb, &pp_lru_isolate),
+					    pp_lru_isolate, pp_lru_isolate_locked),
 		      &walk, ULONG_MAX);
 }
 
