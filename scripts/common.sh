@@ -82,6 +82,17 @@ release_of() {
 	cat "$1/include/config/kernel.release"
 }
 
+# use_kernel SERIES: from here on guests boot Debian's newest kernel of that series, whose headers are
+# in $HEADERS. Empty: as if this had not been called.
+use_kernel() {
+	local release image
+	[ "$1" ] || return 0
+	release=$(scripts/find-kernel newest cloud-amd64 "$1")
+	image=$PWD/$(scripts/fetch-image "$release")
+	HEADERS=$(scripts/fetch-headers "$release")
+	export KERNEL=$image/boot/vmlinuz-$release MODULES=$image/lib/modules/$release HEADERS
+}
+
 # use_tools: from here on, what fetch-tools unpacks is used.
 use_tools() {
 	local tools arch
