@@ -7,6 +7,7 @@
 
 #include <asm/ioctls.h>
 
+#include "compat/iocb.h"
 #include "device.h"
 #include "file.h"
 #include "splice.h"
@@ -155,7 +156,7 @@ static ssize_t pp_write_iter(struct kiocb *iocb, struct iov_iter *from)
 			(iocb->ki_flags & IOCB_NOWAIT);
 	unsigned int flags = file->f_flags & O_DIRECT ? PP_SLOT_PACKET :
 							PP_SLOT_MERGE;
-	struct pp_wake wake = {};
+	struct pp_wake wake = { .no_signal = iocb->ki_flags & IOCB_NOSIGNAL };
 	ssize_t done = 0;
 	int ret;
 

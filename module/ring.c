@@ -334,8 +334,8 @@ int pp_ring_wait_data(struct pp_ring *ring, bool nonblock, struct pp_wake *wake)
  * @nonblock: don't wait
  * @wake: added to for pp_ring_end_produce()
  *
- * Return: 0, -EPIPE when there is no reader (SIGPIPE was sent), -EAGAIN, or
- * -ERESTARTSYS after a signal.
+ * Return: 0, -EPIPE when there is no reader (SIGPIPE was sent, unless @wake has
+ * no_signal), -EAGAIN, or -ERESTARTSYS after a signal.
  */
 int pp_ring_wait_room(struct pp_ring *ring, bool nonblock, struct pp_wake *wake)
 {
@@ -343,7 +343,8 @@ int pp_ring_wait_room(struct pp_ring *ring, bool nonblock, struct pp_wake *wake)
 
 	for (;;) {
 		if (!ring->readers) {
-			send_sig(SIGPIPE, current, 0);
+			if (!wake->no_signal)
+				send_sig(SIGPIPE, current, 0);
 			return -EPIPE;
 		}
 		if (pp_ring_room(ring)) {

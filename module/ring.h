@@ -67,10 +67,12 @@ struct pp_ring {
  * struct pp_wake - what an operation on a ring has to tell the others
  * @before: the pipe was empty (for a producer) or full (for a consumer)
  * @slept: the operation was woken, and may have to pass that on
+ * @no_signal: the caller wants no SIGPIPE
  */
 struct pp_wake {
 	bool before;
 	bool slept;
+	bool no_signal;
 };
 
 static inline bool pp_ring_empty(const struct pp_ring *ring)
