@@ -91,8 +91,10 @@ void pph_audit_stop(void)
 int pph_audit_start(void)
 {
 	unsigned int i;
-	int ret;
+	int ret = pph_check_types();
 
+	if (ret)
+		return ret;
 	for (i = 0; i < PPH_NR_POINTS; i++) {
 		pph_ops[i].flags = FTRACE_OPS_FL_RECURSION;
 		pph_ops[i].private = (void *)&pph_points[i];

@@ -82,6 +82,9 @@ void pph_nfsd_stop(struct klp_object *obj);
 int pph_audit_start(void);
 void pph_audit_stop(void);
 
+/* types.c */
+int pph_check_types(void);
+
 /* main.c */
 long pph_x64_sys_vmsplice(const struct pt_regs *regs);
 long pph_ia32_sys_vmsplice(const struct pt_regs *regs);

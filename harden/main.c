@@ -276,6 +276,7 @@ static int pph_enforce(void)
 	unsigned int i;
 	int ret = pph_check();
 
+	ret = ret ?: pph_check_types();
 	if (ret)
 		return ret;
 	for (i = 0; i < PPH_NR_POINTS; i++) {

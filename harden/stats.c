@@ -3,6 +3,7 @@
  * Counters: one value per file in sysfs, one copy per CPU.  Only root may read them,
  * because they are exact and would tell each user how much others transfer.
  */
+#include "../module/compat/module_attribute.h"
 #include "harden.h"
 
 DEFINE_PER_CPU(struct pph_stats, pph_stats);
@@ -20,7 +21,7 @@ struct pph_attribute {
 	size_t offset;		/* in struct pph_stats */
 };
 
-static ssize_t pph_stats_show(struct module_attribute *attr,
+static ssize_t pph_stats_show(pp_module_attribute *attr,
 			      struct module_kobject *kobj, char *buf)
 {
 	size_t offset = container_of(attr, struct pph_attribute, attr)->offset;

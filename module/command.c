@@ -85,7 +85,7 @@ long pp_command(const struct pp_command *commands, struct file *file,
 int pp_command_uring(const struct pp_command *commands, struct io_uring_cmd *cmd,
 		     unsigned int issue_flags)
 {
-	const struct privpipe_uring_cmd *payload = io_uring_sqe_cmd(cmd->sqe);
+	const struct privpipe_uring_cmd *payload = (const void *)cmd->sqe->cmd;
 	/* User space can change the queue entry at any time: read it once. */
 	u64 arg = READ_ONCE(payload->arg);
 	long ret;

@@ -40,8 +40,8 @@ static char *pp_dname(struct dentry *dentry, char *buffer, int buflen)
 {
 	/* What dynamic_dname() does, which modules can't call. */
 	char name[48];
-	int len = snprintf(name, sizeof(name), "%s:[%lu]",
-			   dentry->d_name.name, d_inode(dentry)->i_ino) + 1;
+	int len = snprintf(name, sizeof(name), "%s:[%llu]",
+			   dentry->d_name.name, (u64)d_inode(dentry)->i_ino) + 1;
 
 	if (len > buflen)
 		return ERR_PTR(-ENAMETOOLONG);

@@ -11,7 +11,6 @@
  * privpipe_harden.ko includes this file and has pools of its own.
  */
 #include <linux/cred.h>
-#include <linux/list_lru.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
@@ -19,6 +18,7 @@
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
+#include "compat/list_lru.h"
 #include "pool.h"
 
 DEFINE_PER_CPU(struct pp_pool, pp_pools[PP_MAX_ORDER + 1]);
@@ -251,7 +251,7 @@ void pp_pool_put(struct folio *folio)
 
 /* A cgroup that is removed leaves its mark to its parent, and one mark is enough. */
 static enum lru_status pp_mark_drop(struct list_head *item, struct list_lru_one *marks,
-				    spinlock_t *lock, void *all)
+				    void *all)
 {
 	if (!all && marks->nr_items == 1)
 		return LRU_SKIP;
@@ -288,7 +288,7 @@ void pp_pools_age(struct work_struct *work)
 		}
 	}
 	pp_folios_drop(&unneeded);
-	list_lru_walk(&pp_marks, pp_mark_drop, NULL, ULONG_MAX);
+	pp_list_lru_walk(&pp_marks, (struct pp_lru_walk){ pp_mark_drop });
 	if (more)
 		schedule_delayed_work(&pp_pools_work, HZ);
 }
@@ -393,7 +393,7 @@ void pp_pools_exit(void)
 	pp_pools_age(NULL);
 	pp_pools_age(NULL);
 	cancel_delayed_work_sync(&pp_pools_work);
-	list_lru_walk(&pp_marks, pp_mark_drop, &all, ULONG_MAX);
+	pp_list_lru_walk(&pp_marks, (struct pp_lru_walk){ pp_mark_drop, &all });
 	list_lru_destroy(&pp_marks);
 	kmem_cache_destroy(pp_mark_cache);
 }

@@ -219,8 +219,8 @@ int pp_ring_wait_data(struct pp_ring *ring, bool nonblock, struct pp_visit *visi
  * @nonblock: don't wait
  * @visit: from pp_ring_lock(); renewed
  *
- * Return: 0, -EPIPE when there is no reader (SIGPIPE was sent), -EAGAIN, or
- * -ERESTARTSYS after a signal.
+ * Return: 0, -EPIPE when there is no reader (SIGPIPE was sent, unless @visit has
+ * no_signal), -EAGAIN, or -ERESTARTSYS after a signal.
  */
 int pp_ring_wait_room(struct pp_ring *ring, bool nonblock, struct pp_visit *visit)
 {
@@ -228,7 +228,8 @@ int pp_ring_wait_room(struct pp_ring *ring, bool nonblock, struct pp_visit *visi
 
 	for (;;) {
 		if (!ring->readers) {
-			send_sig(SIGPIPE, current, 0);
+			if (!visit->no_signal)
+				send_sig(SIGPIPE, current, 0);
 			return -EPIPE;
 		}
 		if (pp_ring_room(ring))
@@ -367,7 +368,7 @@ void pp_ring_consume(struct pp_ring *ring, size_t len)
 int pp_ring_reserve(struct pp_ring *ring, struct pp_stage *stage,
 		    unsigned int pages, bool nonblock)
 {
-	struct pp_visit visit;
+	struct pp_visit visit = {};
 	bool pass_on;
 	int ret;
 

@@ -106,6 +106,7 @@ struct pp_ring {
  * @empty: nothing was in it
  * @full: it had no room
  * @slept: the task had been woken, and may have to pass that on
+ * @no_signal: the task wants no SIGPIPE; zeroed or set before the lock
  *
  * pp_ring_end_consume() and pp_ring_end_produce() compare, and wake those who wait
  * for what has changed.
@@ -114,6 +115,7 @@ struct pp_visit {
 	bool empty;
 	bool full;
 	bool slept;
+	bool no_signal;
 };
 
 static inline bool pp_ring_empty(const struct pp_ring *ring)

@@ -366,7 +366,7 @@ static int pp_stock_actor(struct pipe_inode_info *pipe, struct pipe_buffer *buf,
 			return -ENOMEM;
 		}
 		memcpy_page(folio_page(slot->folio, 0), slot->offset,
-			    nth_page(buf->page, buf->offset / PAGE_SIZE),
+			    buf->page + buf->offset / PAGE_SIZE,
 			    slot->offset, slot->len);
 		pp_count(PP_stock_copied, slot->len);
 	}

@@ -10,8 +10,8 @@
 #include <kunit/static_stub.h>
 #include <kunit/visibility.h>
 #include <linux/pagemap.h>
-#include <linux/pagevec.h>
 #include <linux/splice.h>
+#include <linux/writeback.h>
 
 #include <linux/privpipe.h>
 

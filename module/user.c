@@ -10,6 +10,7 @@
 
 #include "arena.h"
 #include "command.h"
+#include "compat/iocb.h"
 #include "ring.h"
 #include "stats.h"
 #include "user.h"
@@ -192,7 +193,7 @@ ssize_t pp_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	bool nonblock = file->f_flags & O_NONBLOCK || iocb->ki_flags & IOCB_NOWAIT;
 	unsigned int flags = file->f_flags & O_DIRECT ? PP_SLOT_PACKET :
 							PP_SLOT_MERGE;
-	struct pp_visit visit;
+	struct pp_visit visit = { .no_signal = iocb->ki_flags & IOCB_NOSIGNAL };
 	ssize_t done = 0;
 	int ret;
 
@@ -256,7 +257,7 @@ static ssize_t pp_vmsplice_in(struct file *file, struct iov_iter *from,
 			      unsigned int flags, bool nonblock)
 {
 	struct pp_ring *ring = file->private_data;
-	struct pp_visit visit;
+	struct pp_visit visit = {};
 	ssize_t ret;
 
 	pp_ring_lock(ring, &visit);

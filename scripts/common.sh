@@ -71,9 +71,9 @@ at_exit() {
 export PRIVPIPE_OUTERMOST=${PRIVPIPE_OUTERMOST:-$$}
 trap at_exit EXIT
 
-# supported RELEASE: are the modules made for such a kernel?
+# supported RELEASE: are the modules made for such a kernel? Of a newer one module/compat/ finds out.
 supported() {
-	[[ $1 = 6.12.* ]]
+	printf '%s\n' 6.12 "$1" | sort -VC
 }
 
 # release_of KDIR: of the kernel whose headers are in KDIR.
@@ -82,7 +82,18 @@ release_of() {
 	cat "$1/include/config/kernel.release"
 }
 
-# use_tools: from here on, what deps/fetch-tools unpacks is used.
+# use_kernel SERIES: from here on guests boot Debian's newest kernel of that series, whose headers are
+# in $HEADERS. Empty: as if this had not been called.
+use_kernel() {
+	local release image
+	[ "$1" ] || return 0
+	release=$(scripts/deps/find-kernel newest cloud-amd64 "$1")
+	image=$PWD/$(scripts/deps/fetch-image "$release")
+	HEADERS=$(scripts/deps/fetch-headers "$release")
+	export KERNEL=$image/boot/vmlinuz-$release MODULES=$image/lib/modules/$release HEADERS
+}
+
+# use_tools: from here on, what fetch-tools unpacks is used.
 use_tools() {
 	local tools arch
 	tools=$PWD/$(scripts/deps/fetch-tools)

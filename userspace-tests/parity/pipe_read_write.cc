@@ -113,6 +113,22 @@ TEST(PipeReadWrite, WriteWithoutAReaderIsEpipeWithSigpipe)
 	EXPECT_TRUE(was_sent(sigpipe));
 }
 
+/* 6.12 refuses the flag, whatever the file. */
+TEST(PipeReadWrite, WriteWithoutAReaderSendsNoSigpipeWithRwfNosignal)
+{
+	constexpr int rwf_nosignal = 0x100;
+	CatchSignal sigpipe(SIGPIPE);
+	Pipe pipe = make_pipe();
+	Pipe stock = make_stock_pipe();
+	iovec iov = iovec_of("abc");
+
+	pipe.read_end.reset();
+	stock.read_end.reset();
+	EXPECT_EQ(result_of(pwritev2(pipe.out(), &iov, 1, -1, rwf_nosignal)),
+		  result_of(pwritev2(stock.out(), &iov, 1, -1, rwf_nosignal)));
+	EXPECT_EQ(sigpipe.count(), 0);
+}
+
 TEST(PipeReadWrite, EachEndRefusesTheOtherDirection)
 {
 	Pipe pipe = make_pipe();
