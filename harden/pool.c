@@ -1,3 +1,3 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Folios to use again, as privpipe.ko has them: both modules can be there, or one. */
+/* Folios to use again: the source of privpipe.ko, as either module can be loaded alone. */
 #include "../module/pool.c"

@@ -10,7 +10,7 @@
 #include "support.h"
 #include "../module/user.h"	/* User-Mode Linux has a user.h, too */
 
-/* An arena with the pattern in it, mapped, and nothing behind it. */
+/* A mapped arena with the pattern in it; the memory behind it can't be accessed. */
 static char __user *make_arena(struct kunit *test, size_t len)
 {
 	struct file *arena = pp_arena_create(len);
@@ -119,7 +119,7 @@ static void arena_test_mappings_share(struct kunit *test)
 	pp_test_fill_user(test, whole, 0, 4 * PAGE_SIZE);
 	pp_test_expect_user(test, part, 2 * PAGE_SIZE, PAGE_SIZE);
 
-	/* A page that is unmapped stays, as long as the arena does. */
+	/* A page that is unmapped stays as long as the arena exists. */
 	vm_munmap((unsigned long)whole, 4 * PAGE_SIZE);
 	whole = pp_test_map(test, arena, 4 * PAGE_SIZE, 0);
 	pp_test_expect_user(test, whole, 0, 4 * PAGE_SIZE);
@@ -228,8 +228,8 @@ static void arena_test_gift_of_pinned_block(struct kunit *test)
 }
 
 /*
- * Where there is something already, a page or a marker, the core decides: a handler
- * that answers "go on" without having mapped anything is asked for ever.
+ * Where a page or a marker is already in place, the handler must leave the decision to the
+ * core.  If it returned "done" without having mapped anything, the fault would repeat forever.
  */
 static void arena_test_fault_in_occupied_place(struct kunit *test)
 {
@@ -265,7 +265,7 @@ static void arena_test_fault_in_occupied_place(struct kunit *test)
 	}
 }
 
-/* Pages that are not there yet are as good as zeros. */
+/* Pages that do not exist yet are copied as zeros. */
 static void arena_test_gift_of_untouched_pages(struct kunit *test)
 {
 	unsigned int pages;
@@ -283,7 +283,7 @@ static void arena_test_gift_of_untouched_pages(struct kunit *test)
 	}
 }
 
-/* A page that somebody has pinned is copied, and stays in the arena. */
+/* A pinned page is copied, and stays in the arena. */
 static void arena_test_gift_of_pinned_page(struct kunit *test)
 {
 	unsigned int pinned;
@@ -311,7 +311,7 @@ static void arena_test_gift_of_pinned_page(struct kunit *test)
 	}
 }
 
-/* Giving away changes the memory. */
+/* Giving a page away changes the memory, so it needs the right to write. */
 static void arena_test_gift_takes_the_right_to_write(struct kunit *test)
 {
 	struct file *arena = pp_arena_create(SZ_64K), *ends[2];
@@ -350,7 +350,7 @@ static void arena_test_gift_is_gone_from_all_mappings(struct kunit *test)
 	pp_test_expect_ring(test, ring_of(ends), 0, PAGE_SIZE);
 }
 
-/* The pages that were given outlive the arena. */
+/* The pages that were given away outlive the arena. */
 static void arena_test_pipe_outlives_arena(struct kunit *test)
 {
 	struct file *arena = pp_arena_create(2 * PAGE_SIZE), *ends[2];

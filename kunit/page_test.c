@@ -164,7 +164,7 @@ static void page_test_cut(struct kunit *test)
 	folio_put(foreign);
 }
 
-/* What a socket brought lies in folios of its size, not in those that were made ready. */
+/* Received bytes are in folios of their size, not in the larger ones that were prepared. */
 static void page_test_fit(struct kunit *test)
 {
 	struct pp_stage stage = {};

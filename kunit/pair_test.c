@@ -64,7 +64,7 @@ static void pair_test_move_survives_lack_of_memory(struct kunit *test)
 		pp_test_pipe(test, 32, 0, from);
 		pp_test_pipe(test, 16, 0, to);
 		pp_test_write(test, from[1], 0, SZ_64K);
-		/* One byte less than the folio has: it can't move as a whole. */
+		/* One byte less than the folio has, so that it can't move as a whole. */
 		pp_test_consume(pp_ring_of(from[0]), 1);
 
 		pp_folio_order = 1;
@@ -82,7 +82,7 @@ static void pair_test_move_survives_lack_of_memory(struct kunit *test)
 	}
 }
 
-/* A page that a socket refers to is no longer the pipe's alone. */
+/* A page that a socket refers to does not belong to the pipe alone, so it is copied. */
 static void pair_test_shared_folio_is_not_moved(struct kunit *test)
 {
 	struct file *sockets[2], *from[2], *to[2];
@@ -270,7 +270,7 @@ static int locker_run(void *data)
 	return 0;
 }
 
-/* A task that waits for the pipe with the lower address does not hold the other one yet. */
+/* A task that waits for the pipe with the lower address does not yet hold the other one. */
 static void expect_in_order(struct kunit *test, struct pp_ring *a, struct pp_ring *b)
 {
 	struct pp_ring *lower = a < b ? a : b;

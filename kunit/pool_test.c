@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Folios that are used again: by whom, for how long, and which ones never are. */
+/* Folios that are used again: for which user and cgroup, for how long, and which never are. */
 #include <linux/cred.h>
 #include <linux/memcontrol.h>
 
 #include "support.h"
 
-/* In mm/internal.h: asks all shrinkers for what they have. */
+/* In mm/internal.h: calls all shrinkers. */
 void drop_slab(void);
 
 static int pool_test_init(struct kunit *test)
@@ -42,7 +42,7 @@ static void pool_test_last_one_comes_first(struct kunit *test)
 	folio_put(c);
 }
 
-/* As while a socket has yet to send it. */
+/* As if a socket still had to send it. */
 static void pool_test_one_in_use_waits(struct kunit *test)
 {
 	struct folio *folio = pool_test_new(test, 1);
@@ -68,7 +68,7 @@ static void pool_test_another_user_gets_none(struct kunit *test)
 }
 
 #ifdef CONFIG_MEMCG
-/* A folio that belongs to a cgroup below the root, where nobody is. */
+/* A folio that belongs to a cgroup below the root, which has no tasks. */
 static void pool_test_another_cgroup_gets_none(struct kunit *test)
 {
 	struct folio *folio = pool_test_new(test, 1);
@@ -88,7 +88,7 @@ static void pool_test_another_cgroup_gets_none(struct kunit *test)
 	folio->memcg_data = (unsigned long)objcg | MEMCG_DATA_KMEM;
 	KUNIT_EXPECT_NULL(test, pp_pool_get(1));
 
-	/* As when the cgroup has ended: this task is the root's, too. */
+	/* As if the cgroup were removed: then the root has the charge, as for this task. */
 	objcg->memcg = root;
 	KUNIT_EXPECT_PTR_EQ(test, pp_pool_get(1), folio);
 	folio->memcg_data = charged;
@@ -104,7 +104,7 @@ static void pool_test_keeps_the_latest_ones(struct kunit *test)
 
 	for (i = 0; i <= PP_POOL_FOLIOS; i++)
 		folios[i] = pool_test_new(test, 3);
-	/* Held once more, so that it can be looked at when it was freed. */
+	/* Hold it once more, so that the test can look at it after it was freed. */
 	folio_get(folios[0]);
 	for (i = 0; i <= PP_POOL_FOLIOS; i++)
 		pp_pool_put(folios[i]);
@@ -159,7 +159,7 @@ static void pool_test_reclaim_takes_what_nobody_uses(struct kunit *test)
 	folio_put(folios[1]);
 }
 
-/* Where memory is cleared when it is freed, none waits with its content. */
+/* Where memory is cleared when it is freed, no folio is kept with its content. */
 static void pool_test_keeps_nothing_with_init_on_free(struct kunit *test)
 {
 	struct folio *folio = pool_test_new(test, 1);

@@ -67,7 +67,7 @@ static void ring_test_resize_keeps_reserved_room(struct kunit *test)
  * Slots
  */
 
-/* Indices count on for ever: they pass the end of the array and of the integer. */
+/* Indices are never reset: they pass the end of the array, and overflow. */
 static void ring_test_indices_wrap(struct kunit *test)
 {
 	struct pp_ring *ring = pp_test_ring(test, 4);
@@ -183,7 +183,7 @@ static void reserve(struct kunit *test, struct pp_ring *ring, struct pp_stage *s
 	KUNIT_ASSERT_EQ(test, stage->nr, 0);
 }
 
-/* Folios that are larger than their bytes need, a byte each. */
+/* Folios that are larger than needed, with one byte in each. */
 static void ring_test_holds_little_more_than_capacity(struct kunit *test)
 {
 	struct pp_ring *ring = pp_test_ring(test, 16);
@@ -294,7 +294,7 @@ static const struct overrun_case {
 
 KUNIT_ARRAY_PARAM_DESC(overrun, overrun_cases, name);
 
-/* The room that is missing is not taken from others who reserved some. */
+/* Missing room is not taken from the reservations of others. */
 static void ring_test_publish_checks_its_room(struct kunit *test)
 {
 	const struct overrun_case *c = test->param_value;
@@ -403,7 +403,7 @@ static void ring_test_drain_keeps_other_consumers_out(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, pp_ring_readable(ring));
 	KUNIT_EXPECT_EQ(test, pp_ring_drain_begin(ring, true, 100, &other), -EAGAIN);
 
-	/* Producers go on. */
+	/* Producers continue. */
 	pp_test_push(test, ring, 0, 0, PAGE_SIZE, PAGE_SIZE);
 	pp_ring_drain_end(ring, 100);
 	KUNIT_EXPECT_EQ(test, pp_ring_drain_begin(ring, true, 100, &other), 1);
@@ -426,7 +426,7 @@ static void ring_test_drain_marks_shared(struct kunit *test)
 	folio_put(folio);
 }
 
-/* FUSE can keep what it was asked to write, and yet say that it failed. */
+/* FUSE can keep references to the pages of a write although the write has failed. */
 static void ring_test_drain_finds_kept_references(struct kunit *test)
 {
 	struct pp_ring *ring = pp_test_ring(test, 8);
@@ -446,7 +446,7 @@ static void ring_test_drain_finds_kept_references(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, ring->slots[2].flags & PP_SLOT_SHARED);
 	KUNIT_EXPECT_FALSE(test, ring->slots[3].flags & PP_SLOT_SHARED);
 
-	/* With CONFIG_PRIVPIPE_DEBUG this complains of a reference not known of. */
+	/* With CONFIG_PRIVPIPE_DEBUG this would complain of an unknown reference. */
 	pp_test_consume(ring, PAGE_SIZE);
 	pp_test_expect_ring(test, ring, 2 * PAGE_SIZE, 2 * PAGE_SIZE);
 	for (i = 0; i < 2; i++)
@@ -582,7 +582,7 @@ static void waiter_expect(struct kunit *test, struct waiter *w, int ret)
 	wait_for_completion(&w->done);
 }
 
-/* Put pages in as one producer does, and wake as it does. */
+/* Put pages in, and wake readers, as one producer does. */
 static void produce(struct kunit *test, struct pp_ring *ring, unsigned int pages)
 {
 	struct pp_visit visit;
@@ -731,7 +731,7 @@ static void ring_test_drain_wakes_reader_it_kept_out(struct kunit *test)
 	waiter_expect(test, &w, 1);
 }
 
-/* The end of file comes while the last bytes are on their way out. */
+/* The last writer closes while the last bytes are on their way out. */
 static void ring_test_drain_wakes_reader_at_the_end(struct kunit *test)
 {
 	struct pp_ring *ring = pp_test_ring(test, 4);
@@ -746,7 +746,7 @@ static void ring_test_drain_wakes_reader_at_the_end(struct kunit *test)
 	waiter_expect(test, &w, 0);
 }
 
-/* One who waits in poll() or epoll, and hears a wake-up that is about POLLHUP. */
+/* A waiter in poll() or epoll that is woken for POLLHUP. */
 struct poller {
 	struct wait_queue_entry entry;
 	bool hung_up;
@@ -774,7 +774,7 @@ static const struct hangup_case {
 
 KUNIT_ARRAY_PARAM_DESC(hangup, hangup_cases, name);
 
-/* While a pipe drains poll() hides the last close, so the end of it has to tell. */
+/* During a drain poll() hides the last close, so the end of the drain must wake waiters. */
 static void ring_test_drain_tells_of_last_close(struct kunit *test)
 {
 	const struct hangup_case *c = test->param_value;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* sendfile: files to anything, by one copy or, to sockets, by none. */
+/* sendfile: from files to any target, with one copy or, to sockets, with none. */
 
 #include <linux/swap.h>
 
@@ -68,7 +68,7 @@ static void sendfile_test_offset_advances(struct kunit *test)
 	pp_test_expect_read(test, out, 1000, 5000);
 }
 
-/* A read that is short doesn't end it: only the end of the file does. */
+/* A short read does not end the call; only the end of the file does. */
 static void sendfile_test_survives_short_reads(struct kunit *test)
 {
 	const size_t most[] = { 1, PAGE_SIZE - 1, PAGE_SIZE, SZ_64K - 1 };
@@ -104,7 +104,7 @@ static const struct device_case {
 
 KUNIT_ARRAY_PARAM_DESC(device, device_cases, name);
 
-/* The position tells what the target accepted. */
+/* The position advances by the bytes that the target accepted. */
 static void sendfile_test_to_device(struct kunit *test)
 {
 	const struct device_case *c = test->param_value;
@@ -183,7 +183,7 @@ static void sendfile_test_to_socket(struct kunit *test)
 	pp_test_expect_read(test, sockets[1], 123, 100000 - 123);
 }
 
-/* Whether nobody but the page cache refers to a file's pages any more. */
+/* Whether only the page cache still refers to a file's pages. */
 static void expect_unshared(struct kunit *test, struct file *file, pgoff_t index,
 			    pgoff_t end)
 {
@@ -197,7 +197,7 @@ static void expect_unshared(struct kunit *test, struct file *file, pgoff_t index
 	}
 }
 
-/* A socket that is full takes a part, and the rest is not lost. */
+/* A full socket accepts a part, and the rest is not lost. */
 static void sendfile_test_to_full_socket(struct kunit *test)
 {
 	u32 flags = *(const u32 *)test->param_value;
@@ -223,7 +223,7 @@ static void sendfile_test_to_full_socket(struct kunit *test)
 }
 
 #ifdef CONFIG_TRANSPARENT_HUGEPAGE	/* else the page cache has no large folios */
-/* Parts of a large folio and single pages beside it, cut where pages are not. */
+/* Parts of a large folio and single pages beside it, cut within pages. */
 static void sendfile_test_direct_large_folio(struct kunit *test)
 {
 	struct file *in = pp_test_file(test, SZ_64K), *sockets[2];
@@ -279,7 +279,7 @@ static void sendfile_test_to_pipes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, in->f_pos, SZ_64K + SZ_32K);
 }
 
-/* The folios that it copies through are used again and again. */
+/* The folios that the copies go through are used again and again. */
 static void sendfile_test_recycles(struct kunit *test)
 {
 	struct file *in = pp_test_file(test, SZ_1M);

@@ -44,7 +44,7 @@ static void socket_test_gets_folios_without_copy(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pp_test_splice(test, ends[0], sockets[0], (struct privpipe_splice) {
 				.len = SZ_64K }), SZ_32K);
 
-	/* While the peer has not read them, their folio is not used again. */
+	/* Until the peer has read them, their folio is not used again. */
 	pp_test_write(test, ends[1], 0, SZ_64K);
 	KUNIT_EXPECT_PTR_NE(test, pp_ring_tail(ring)->folio, folio);
 	pp_test_consume(ring, SZ_64K);
@@ -52,7 +52,7 @@ static void socket_test_gets_folios_without_copy(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 1);
 }
 
-/* A reference for few bytes would keep all of a large folio. */
+/* Few bytes are copied: a reference to them would keep all of a large folio. */
 static void socket_test_gets_few_bytes_as_copy(struct kunit *test)
 {
 	u64 copied = pp_stats_read(PP_socket_handed_copied);

@@ -81,7 +81,7 @@ static const struct short_case {
 
 KUNIT_ARRAY_PARAM_DESC(short, short_cases, name);
 
-/* Of a read that is short, as of any, the pipe and the position have the same. */
+/* After a short read, the pipe and the position have advanced by the same bytes. */
 static void splice_test_fill_survives_short_reads(struct kunit *test)
 {
 	const struct short_case *c = test->param_value;
@@ -105,7 +105,7 @@ static void splice_test_fill_survives_short_reads(struct kunit *test)
 	pp_test_expect_ring(test, ring, c->pos, pos - c->pos);
 }
 
-/* Reads all it is asked for, and says that the position is at the next page. */
+/* Reads everything, but sets the position to the next page. */
 static ssize_t read_and_skip(struct file *in, loff_t *pos, struct pp_stage *stage,
 			     unsigned int flags)
 {
@@ -123,7 +123,7 @@ static ssize_t read_and_skip(struct file *in, loff_t *pos, struct pp_stage *stag
 	return done;
 }
 
-/* What a file says of its position can't make a pipe hold more than it has room for. */
+/* A file that sets a wrong position can't make a pipe hold more than it has room for. */
 static void splice_test_fill_keeps_to_its_room(struct kunit *test)
 {
 	struct pp_ring *ring = pp_test_ring(test, 2);
@@ -141,7 +141,7 @@ static void splice_test_fill_keeps_to_its_room(struct kunit *test)
 	pp_test_expect_ring(test, ring, 0, PAGE_SIZE + 50);
 }
 
-/* Each allocation in turn fails: what was read so far is in the pipe. */
+/* Each allocation in turn fails; the bytes read before are in the pipe. */
 static void splice_test_fill_survives_lack_of_memory(struct kunit *test)
 {
 	const loff_t size = 31 * PAGE_SIZE;	/* folios of 16, 8, 4, 2 and 1 */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Counters: one copy a CPU, one file each. */
+/* Counters: one copy per CPU, one file for each. */
 #include <linux/device.h>
 #include <linux/percpu.h>
 

@@ -176,7 +176,7 @@ static void stock_test_part_is_refused(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, take_stock(ends, buf, SPLICE_F_MOVE), NULL);
 }
 
-/* As after tee. */
+/* As after tee: another pipe refers to the page. */
 static void stock_test_shared_page_is_refused(struct kunit *test)
 {
 	struct file *ends[2];

@@ -35,7 +35,7 @@ void pp_test_fill(void *to, u64 pos, size_t len)
 }
 
 /**
- * pp_test_expect() - Expect the pattern; the first wrong byte is told.
+ * pp_test_expect() - Expect the pattern; report the first wrong byte.
  * @test: the test
  * @from: where it should be
  * @pos: which part of the pattern
@@ -87,7 +87,7 @@ void pp_test_expect_folio(struct kunit *test, struct folio *folio, size_t offset
  * @pos: which part of the pattern
  * @len: how many bytes
  *
- * Return: the memory, which goes away with the test.
+ * Return: the memory, which is freed when the test ends.
  */
 void *pp_test_pattern(struct kunit *test, u64 pos, size_t len)
 {
@@ -126,7 +126,7 @@ struct pp_ring *pp_test_ring(struct kunit *test, unsigned int pages)
 }
 
 /**
- * pp_test_stay() - Stay on this CPU, as folios do that are to be used again.
+ * pp_test_stay() - Stay on this CPU, where folios to use again are kept.
  * @test: the test, which has a thread of its own
  *
  * Return: 0 or an error, as the init function of a suite does.
@@ -183,7 +183,7 @@ void pp_test_push(struct kunit *test, struct pp_ring *ring, unsigned int order,
 /**
  * pp_test_consume() - Take bytes out of a pipe without looking at them.
  * @ring: the pipe
- * @len: how many, at most what is there
+ * @len: how many; the pipe must have as many
  */
 void pp_test_consume(struct pp_ring *ring, size_t len)
 {
@@ -193,7 +193,7 @@ void pp_test_consume(struct pp_ring *ring, size_t len)
 }
 
 /**
- * pp_test_expect_ring() - Expect the pattern in a pipe, and its books in order.
+ * pp_test_expect_ring() - Expect the pattern in a pipe, and check its counters.
  * @test: the test
  * @ring: the pipe, which keeps the bytes
  * @pos: which part of the pattern
@@ -238,7 +238,7 @@ static void pp_test_fput(void *file)
 /**
  * pp_test_keep() - Close a file when the test ends.
  * @test: the test
- * @file: the file, or what should have been one
+ * @file: the file, or an ERR_PTR(), which fails the test
  */
 void pp_test_keep(struct kunit *test, struct file *file)
 {
@@ -265,7 +265,7 @@ static void pp_test_close_fd(void *fd)
 /**
  * pp_test_fd() - Get a descriptor that lasts as long as the test.
  * @test: the test
- * @file: what it refers to, which needs pp_test_keep() all the same
+ * @file: the file, which also needs pp_test_keep()
  *
  * Return: the descriptor.
  */
@@ -402,7 +402,7 @@ static int pp_test_read_folio(struct file *file, struct folio *folio)
 	return ok ? 0 : -EIO;
 }
 
-/* Says no to whoever wants to take a folio with private data. */
+/* Refuses to release the private data of a folio, so that it can't be taken. */
 static bool pp_test_release_folio(struct folio *folio, gfp_t gfp)
 {
 	return false;
@@ -482,7 +482,7 @@ struct file *pp_test_file(struct kunit *test, loff_t size)
 }
 
 /**
- * pp_test_break() - Let reading a page from the disk fail from now on.
+ * pp_test_break() - Make reading a page from the disk fail from now on.
  * @file: from pp_test_file()
  * @index: which page
  */
@@ -492,10 +492,10 @@ void pp_test_break(struct file *file, pgoff_t index)
 }
 
 /**
- * pp_test_cache() - Put a folio of one's choice into the page cache.
+ * pp_test_cache() - Put a folio of a given order into the page cache.
  * @test: the test
  * @file: from pp_test_file()
- * @index: which page it shall begin at
+ * @index: the page that it begins at
  * @order: of the folio
  *
  * Return: the folio, uptodate, clean, on the LRU, and the page cache's alone.
@@ -593,7 +593,7 @@ struct file *pp_test_stream(struct kunit *test, struct pp_test_io *io)
 }
 
 /**
- * pp_test_device() - Open /dev/privpipe, as it were.
+ * pp_test_device() - Make a stand-in for an open /dev/privpipe.
  * @test: the test
  *
  * Return: the file.
@@ -633,7 +633,7 @@ char __user *pp_test_map(struct kunit *test, struct file *file, size_t len,
  * @test: the test
  * @len: how many bytes
  *
- * Return: the memory; what follows its last page can't be accessed.
+ * Return: the memory; the page behind it can't be accessed.
  */
 char __user *pp_test_user(struct kunit *test, size_t len)
 {
@@ -682,12 +682,12 @@ void pp_test_expect_user(struct kunit *test, const char __user *from, u64 pos,
 /**
  * pp_test_command() - Make an ioctl.
  * @test: the test
- * @file: what on
+ * @file: the file to make it on
  * @cmd: PRIVPIPE_CREATE and so on
  * @arg: its structure, which is copied to user memory and back
  * @size: how much of it to copy, in bytes
  *
- * Return: what the ioctl returns.
+ * Return: the return value of the ioctl.
  */
 long pp_test_command(struct kunit *test, struct file *file, unsigned int cmd,
 		     void *arg, size_t size)
@@ -743,8 +743,8 @@ static struct folio *pp_test_folio_alloc(unsigned int pages)
 }
 
 /**
- * pp_test_fail_folio() - Let a call of pp_folio_alloc() fail.
- * @test: the test, in whose task it shall fail
+ * pp_test_fail_folio() - Make a call of pp_folio_alloc() fail.
+ * @test: the test; only calls in its task fail
  * @nth: which call from now on, or 0 for none
  */
 void pp_test_fail_folio(struct kunit *test, unsigned int nth)
@@ -770,8 +770,8 @@ static ssize_t pp_test_read_stage(struct file *in, loff_t *pos, struct pp_stage 
 }
 
 /**
- * pp_test_cut_reads() - Let every call of pp_read_stage() be short.
- * @test: the test, in whose task it shall be
+ * pp_test_cut_reads() - Make every call of pp_read_stage() short.
+ * @test: the test; only calls in its task are short
  * @most: how many bytes it reads at the most
  */
 void pp_test_cut_reads(struct kunit *test, size_t most)

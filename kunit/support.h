@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Helpers that the suites share: bytes that tell where they came from, and
- * pipes, files and memory that go away with the test.
+ * Helpers for all suites: a pattern whose bytes differ by position, and pipes, files and
+ * memory that are freed when the test ends.
  */
 #ifndef PRIVPIPE_KUNIT_SUPPORT_H
 #define PRIVPIPE_KUNIT_SUPPORT_H
@@ -24,10 +24,10 @@
 #include "take.h"
 
 /**
- * pp_test_byte() - What belongs at a position.
+ * pp_test_byte() - The byte of the pattern at a position.
  * @pos: the position, in bytes
  *
- * Bytes, rows of 256 bytes and pages that change places all show.
+ * Exchanged bytes, rows of 256 bytes and pages are all noticed.
  *
  * Return: the byte.
  */
@@ -73,11 +73,11 @@ bool pp_test_cached(struct file *file, pgoff_t index);
 
 /**
  * struct pp_test_io - how the files of pp_test_stream() behave
- * @most: bytes that one call moves at the most, 0 for no limit
- * @error: what a call returns once @good bytes have moved, 0 for never
+ * @most: how many bytes one call moves at most, 0 for no limit
+ * @error: the error of all calls after @good bytes have moved, 0 for none
  * @good: see @error
  * @done: bytes moved; a source has pp_test_byte() at each position
- * @got: what was written, or NULL not to keep it
+ * @got: receives the bytes written, or NULL
  */
 struct pp_test_io {
 	size_t most;

@@ -39,7 +39,7 @@ static void take_test_takes_folio(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, pp_test_cached(file, 1 << order));
 	pp_test_expect_ring(test, ring, size, size);
 
-	/* The file has its bytes all the same. */
+	/* The file still has its bytes. */
 	file->f_pos = size;
 	pp_test_expect_read(test, file, size, size);
 }
@@ -58,7 +58,7 @@ static void folio_order_desc(const unsigned int *order, char *desc)
 
 KUNIT_ARRAY_PARAM(folio_order, folio_orders, folio_order_desc);
 
-/* A page that was read just now is in this CPU's LRU batch still. */
+/* A page that was just read is still in this CPU's LRU batch. */
 static void take_test_takes_page_just_read(struct kunit *test)
 {
 	struct pp_ring *ring = pp_test_ring(test, 16);
@@ -187,7 +187,7 @@ static const struct refusal_case {
 
 KUNIT_ARRAY_PARAM_DESC(refusal, refusal_cases, name);
 
-/* The page in the middle is copied; its neighbours are taken; nobody can tell. */
+/* The page in the middle is copied, its neighbours are taken; the bytes are the same. */
 static void take_test_refuses(struct kunit *test)
 {
 	const struct refusal_case *c = test->param_value;
@@ -225,7 +225,7 @@ static enum pp_counter judge_by_number(struct pp_taking *t, const struct pp_grou
 	return refused_pages & BIT(judged++) ? PP_refused_busy_pages : PP_file_taken_pages;
 }
 
-/* Whichever of its pages are refused, the bytes of a file come in order. */
+/* The bytes of a file arrive in order, whichever of its pages are refused. */
 static void take_test_refuses_any_of_six(struct kunit *test)
 {
 	const loff_t size = 5 * PAGE_SIZE + 100;
@@ -293,7 +293,7 @@ static void take_test_auto_takes_cold_page(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ring->taken, PAGE_SIZE);
 }
 
-/* A file that is served again and again is read once more, and then stays cached. */
+/* A file that is served repeatedly is read once more, and then stays cached. */
 static void take_test_auto_takes_page_once(struct kunit *test)
 {
 	struct pp_ring *ring = pp_test_ring(test, 16);
@@ -416,7 +416,7 @@ static const struct lost_case {
 
 KUNIT_ARRAY_PARAM_DESC(lost, lost_cases, name);
 
-/* The page with index 2 is lost when it is in the pipe already. */
+/* The page with index 2 is lost after it has entered the pipe. */
 static ssize_t losing_splice_read(struct file *in, loff_t *pos,
 				  struct pipe_inode_info *pipe, size_t len,
 				  unsigned int flags)
@@ -461,7 +461,7 @@ static void take_test_loss_on_the_way_shows_in_this_call(struct kunit *test)
 	file->f_op = fops;
 }
 
-/* Every second page has to be copied; each copy in turn finds no memory. */
+/* Every second page must be copied; each copy in turn finds no memory. */
 static void take_test_tells_the_truth_without_memory(struct kunit *test)
 {
 	unsigned int nth;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Arguments: sizes, flags, reserved members, and who knows which command. */
+/* Arguments: sizes, flags, reserved members, and the commands of each kind of file. */
 #include <linux/fcntl.h>
 #include <linux/fdtable.h>
 
 #include "splice.h"
 #include "support.h"
 
-/* The largest structure, with room behind it. */
+/* The largest structure, with additional room behind it. */
 union arg {
 	u32 size;
 	u8 bytes[256];
@@ -59,7 +59,7 @@ static long ioctl(struct file *file, unsigned int cmd, char __user *uarg)
 	return file->f_op->unlocked_ioctl(file, cmd, (unsigned long)uarg);
 }
 
-/* The call; descriptors that it made are closed again. */
+/* Make the call, and close the descriptors that it returns. */
 static long call(struct kunit *test, struct file *file, unsigned int cmd,
 		 union arg *arg, size_t size)
 {
@@ -126,7 +126,7 @@ static void uapi_test_bad_address(struct kunit *test)
 	u32 size = c->size;
 
 	KUNIT_EXPECT_EQ(test, ioctl(file, c->cmd, NULL), -EFAULT);
-	/* Its size can be read, the rest of it can't. */
+	/* The size can be read, the rest can't. */
 	memory += PAGE_SIZE - 4;
 	KUNIT_ASSERT_EQ(test, copy_to_user(memory, &size, 4), 0);
 	KUNIT_EXPECT_EQ(test, ioctl(file, c->cmd, memory), -EFAULT);
@@ -137,7 +137,7 @@ static void uapi_test_known_where_it_belongs(struct kunit *test)
 	const struct command_case *c = test->param_value;
 	union arg arg = {};
 
-	/* With a size that is no good, where it is known. */
+	/* Files that know the command refuse a wrong size. */
 	KUNIT_EXPECT_EQ(test, call(test, pipe_end(test), c->cmd, &arg, sizeof(arg)),
 			c->on_pipe ? -EINVAL : -ENOTTY);
 	KUNIT_EXPECT_EQ(test, call(test, pp_test_device(test), c->cmd, &arg, sizeof(arg)),

@@ -67,7 +67,7 @@ static void user_test_vmsplice_copies_in(struct kunit *test)
 		pp_test_pipe(test, c->capacity, 0, ends);
 		KUNIT_EXPECT_EQ(test, vmsplice(test, ends[1], iov, ARRAY_SIZE(iov), flags),
 				c->ret);
-		/* The content of the memory afterwards does not matter. */
+		/* The later content of the memory does not matter. */
 		KUNIT_ASSERT_EQ(test, clear_user(memory, SZ_64K), 0);
 		KUNIT_EXPECT_EQ(test, pp_ring_of(ends[0])->copied, c->ret);
 		if (!flags)
@@ -165,7 +165,7 @@ static void user_test_vmsplice_copies_out(struct kunit *test)
 	pp_test_expect_ring(test, pp_ring_of(ends[0]), done, c->there - done);
 }
 
-/* A page that can't be copied as far as it is wanted stays in the pipe. */
+/* If the wanted part of a page can't be copied, the page stays in the pipe. */
 static void user_test_vmsplice_fault_keeps_bytes(struct kunit *test)
 {
 	char __user *memory = pp_test_user(test, PAGE_SIZE);
@@ -210,7 +210,7 @@ static void user_test_vmsplice_no_reader(struct kunit *test)
  * Pages that a write may add to
  */
 
-/* A write goes to a page of its own if a socket has the beginning of the last one. */
+/* If a socket has the beginning of the last page, the rest moves before a write adds to it. */
 static void user_test_shared_page_is_not_added_to(struct kunit *test)
 {
 	struct file *sockets[2], *ends[2];
@@ -227,14 +227,14 @@ static void user_test_shared_page_is_not_added_to(struct kunit *test)
 	pp_test_write(test, ends[1], 100, 100);
 	KUNIT_EXPECT_PTR_NE(test, pp_ring_tail(ring)->folio, shared);
 	KUNIT_EXPECT_FALSE(test, pp_ring_tail(ring)->flags & PP_SLOT_SHARED);
-	/* And takes no more room than on stock. */
+	/* It takes no more room than on stock. */
 	KUNIT_EXPECT_EQ(test, ring->used, 1);
 	KUNIT_EXPECT_EQ(test, ring->held, 1);
 	pp_test_expect_ring(test, ring, 60, 140);
 	pp_test_expect_read(test, sockets[1], 0, 60);
 }
 
-/* Without memory for a page to add to, the write begins one later. */
+/* If there is no memory to move the rest to, the write begins another page. */
 static void user_test_shared_page_stays_without_memory(struct kunit *test)
 {
 	struct file *sockets[2], *ends[2];
@@ -251,7 +251,7 @@ static void user_test_shared_page_stays_without_memory(struct kunit *test)
 	pp_test_expect_read(test, sockets[1], 0, 60);
 }
 
-/* Nor is a page that is on its way to a socket added to. */
+/* A write does not add to a page that is on its way to a socket. */
 static void user_test_drained_page_is_not_added_to(struct kunit *test)
 {
 	struct pp_drain drain;
@@ -264,7 +264,7 @@ static void user_test_drained_page_is_not_added_to(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, pp_ring_drain_begin(ring, true, 100, &drain), 1);
 	pp_test_write(test, ends[1], 100, 100);
 	KUNIT_EXPECT_EQ(test, ring->used, 2);
-	/* What came since is. */
+	/* It does add to a page that came later. */
 	pp_test_write(test, ends[1], 200, 100);
 	KUNIT_EXPECT_EQ(test, ring->used, 2);
 	pp_ring_drain_end(ring, 60);
@@ -275,7 +275,7 @@ static void user_test_drained_page_is_not_added_to(struct kunit *test)
  * Memory that can't be accessed for a moment
  */
 
-/* Four pages, the third of which comes back when the pipe asks for a folio again. */
+/* Four pages; the third comes back when the pipe allocates another folio. */
 #define START		2048UL
 #define GOOD		(2 * PAGE_SIZE - START)
 #define WHOLE		(4 * PAGE_SIZE - START)
@@ -321,7 +321,7 @@ static void make_gap(struct kunit *test, unsigned int allocations)
 	kunit_activate_static_stub(test, pp_folio_alloc, alloc_and_fill_gap);
 }
 
-/* Writes the rest of it; what is left in the iterator is what was not written. */
+/* Write the rest of the memory; the iterator keeps the bytes that were not written. */
 static ssize_t write_user(struct kunit *test, struct file *end, size_t skip, bool vector)
 {
 	char __user *from = gap.memory + START + skip;
@@ -347,7 +347,7 @@ static const struct write_case {
 	const char *name;
 	int flags;
 	bool vector;
-	unsigned int allocations;	/* which one comes after the fault */
+	unsigned int allocations;	/* the number of the one after the fault */
 } write_cases[] = {
 	{ "write", 0, false, 2 },
 	{ "writev", 0, true, 2 },
@@ -357,7 +357,7 @@ static const struct write_case {
 
 KUNIT_ARRAY_PARAM_DESC(write, write_cases, name);
 
-/* What a write could not read it does not skip, although the memory comes back. */
+/* A write does not skip bytes that it could not read, although the memory comes back. */
 static void user_test_write_ends_at_fault(struct kunit *test)
 {
 	const struct write_case *c = test->param_value;
@@ -376,14 +376,14 @@ static void user_test_write_ends_at_fault(struct kunit *test)
 	pp_test_expect_ring(test, ring, START, WHOLE);
 }
 
-/* What is merged into the last page enters as a whole or not at all. */
+/* Bytes that are added to the last page enter as a whole or not at all. */
 static void user_test_merge_ends_at_fault(struct kunit *test)
 {
 	struct file *ends[2];
 	struct iov_iter iter;
 	struct kiocb kiocb;
 
-	/* The first allocation is that of what is merged with. */
+	/* The first allocation is for the page that is added to. */
 	make_gap(test, 2);
 	pp_test_pipe(test, 16, 0, ends);
 	pp_test_write(test, ends[1], 2 * PAGE_SIZE - 200, 100);

@@ -4,10 +4,10 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 PATH=$PATH:/usr/sbin:/sbin
 
-# Whoever comes first starts the clock; the scripts it calls inherit it.
+# The outermost script starts the clock; the scripts that it calls inherit it.
 export PRIVPIPE_START=${PRIVPIPE_START:-$EPOCHSECONDS}
 
-# What was compiled in one clone need not be compiled again in another one.
+# Clones of this tree share compiled objects.
 export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
 
 say() {
@@ -27,8 +27,8 @@ need() {
 	command -v "$1" >/dev/null || die "missing: $1; 'make deps' installs the package $2"
 }
 
-# hold NAME: until this script ends, any other that holds NAME waits here. The scripts that this
-# one calls hold it, too.
+# hold NAME: until this script ends, any other script that holds NAME waits here. The scripts that
+# this one calls hold NAME, too.
 hold() {
 	local file=$PWD/build/.$1.lock fd
 	[[ " ${PRIVPIPE_HELD-} " != *" $file "* ]] || return 0
@@ -57,7 +57,7 @@ end_background() {
 	done
 }
 
-# Whoever owns the tree goes on owning all of build/, also after `sudo make install`.
+# The owner of the tree keeps owning all of build/, also after `sudo make install`.
 give_back() {
 	if [ "$(id -u)" = 0 ] && [ "$(stat -c %u .)" != 0 ] && [ -d build ]; then
 		find build -user 0 -exec chown -h --reference=. {} +
@@ -93,7 +93,7 @@ use_kernel() {
 	export KERNEL=$image/boot/vmlinuz-$release MODULES=$image/lib/modules/$release HEADERS
 }
 
-# use_tools: from here on, what fetch-tools unpacks is used.
+# use_tools: from here on, use the tools that fetch-tools unpacks.
 use_tools() {
 	local tools arch
 	tools=$PWD/$(scripts/deps/fetch-tools)

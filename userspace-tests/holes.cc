@@ -71,7 +71,7 @@ void splice_and_write(int fd, const Pipe &pipe)
 	put(pipe.out(), "written");
 }
 
-/* A cipher that uses the end of what it is given as scratch memory, and a call of it. */
+/* A cipher that uses the end of its input as scratch memory, and a call of it. */
 class Cipher {
 public:
 	static constexpr size_t associated = 8, block = 16, tag = 32;
@@ -105,7 +105,7 @@ public:
 
 	int fd() const { return fd_.get(); }
 
-	/* Decrypts what was sent, which nobody encrypted. */
+	/* Decrypts the bytes that were sent, which were never encrypted. */
 	Result decrypt()
 	{
 		std::array<char, associated + block> out;
@@ -152,7 +152,7 @@ TEST(DirtyPipe, AWriteBehindBytesOfAFile)
 	EXPECT_EQ(file.content(), expected().file_written);
 }
 
-/* That the mistake is there at all: with it, what is written needs no slot of its own. */
+/* The mistake is there: bytes that are written need no slot of their own. */
 TEST(Mistake, AWriteIsAddedToThePageOfAFile)
 {
 	Untouched file;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The rivals: stock pipes, the same with sources that always copy or with
- * privpipe_harden.ko, private pipes, and what a program does without a pipe.
+ * privpipe_harden.ko, private pipes, and the ways without a pipe.
  */
 #include <linux/crc32.h>
 #include <linux/file.h>
@@ -175,7 +175,7 @@ static ssize_t lab_take(struct lab *lab)
 	return lab_through_private(lab, PRIVPIPE_POLICY_ALWAYS);
 }
 
-/* A sendfile stops when the socket is full; what is left goes next time. */
+/* A sendfile stops when the socket is full; the rest goes with the next call. */
 static ssize_t lab_sent(struct lab *lab, ssize_t sent)
 {
 	int ret;
@@ -283,7 +283,7 @@ static ssize_t lab_private_tee(struct lab *lab)
 	return lab_read_both(lab, pp_tee(&call));
 }
 
-/* Be the program that made what is sent. */
+/* Act as the program that has made the bytes to send. */
 static int lab_prepare_user(struct lab *lab)
 {
 	struct iovec iov = {

@@ -40,7 +40,7 @@ static int lab_install(struct file *file)
 	return fd;
 }
 
-/* Keep what may be an error apart from what lab_close() has to close. */
+/* Store an error outside of the files that lab_close() must close. */
 static int lab_keep(int *where, struct file **file, int fd)
 {
 	if (fd < 0)
@@ -415,7 +415,7 @@ int lab_source_memory(struct lab *lab)
  * @lab: the case
  * @sent: how many more bytes were sent
  *
- * Takes what has arrived; for any other sink this does nothing.
+ * Takes the bytes that have arrived; does nothing for any other sink.
  *
  * Return: 0 or an error.
  */
@@ -515,7 +515,7 @@ static void lab_close_pipes(struct lab *lab, struct lab_pipe *pipes)
 }
 
 /**
- * lab_close() - Close what lab_open() opened.
+ * lab_close() - Undo lab_open().
  * @lab: the case
  */
 void lab_close(struct lab *lab)

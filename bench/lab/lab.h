@@ -26,7 +26,7 @@ struct lab_pipe {
 struct lab_path;
 
 /**
- * struct lab - one case: what was asked for, and what it runs on
+ * struct lab - one case: its parameters, and the files that it uses
  * @path: which way the bytes go
  * @file: the name of the source file, or of a folder of files to serve
  * @target: the name of the target file, for a path that ends in one
@@ -63,10 +63,10 @@ struct lab_path;
  * @user: the one of either that is in use
  * @iov: where in user memory an iovec has room
  * @verify: compute @crc instead of being fast
- * @crc: of what came out
+ * @crc: of the bytes that came out
  * @read: bytes read from disk in the last pass
- * @data: what to send when the source is no file
- * @buf: the buffer of whoever reads and writes, hot in the CPU's cache
+ * @data: the bytes to send if the source is no file
+ * @buf: the buffer of the arms that read and write, hot in the CPU's cache
  */
 struct lab {
 	const struct lab_path *path;
@@ -131,17 +131,17 @@ struct lab_arm {
 	unsigned int flags;
 };
 
-#define LAB_DISCARD	0x1	/* the peer doesn't copy out what arrives */
+#define LAB_DISCARD	0x1	/* the peer does not copy out the bytes that arrive */
 #define LAB_TIME_ALL	0x2	/* @prepare and @finish count, too */
 
 /**
  * struct lab_path - one way for bytes to go
  * @name: for the results
  * @arms: the ways to do it; ends with one that has no name
- * @source: opens what they come from, or NULL
- * @sink: opens what they go to, or NULL
- * @prepare: what has to be there before a step and isn't measured, or NULL
- * @finish: what has to be done after a step and isn't measured, or NULL
+ * @source: opens the source of the bytes, or NULL
+ * @sink: opens the target of the bytes, or NULL
+ * @prepare: runs before a step and is not measured, or NULL
+ * @finish: runs after a step and is not measured, or NULL
  * @flags: LAB_DISCARD, LAB_TIME_ALL
  * @copies: how often each byte arrives
  */
@@ -157,7 +157,7 @@ struct lab_path {
 };
 
 /**
- * struct lab_counts - what the pipes of a case say of themselves
+ * struct lab_counts - counters of the pipes of a case
  * @taken: bytes that entered private pipes without a copy
  * @copied: bytes that entered them by a copy
  * @held: bytes of memory that all pipes of the kind in use keep
@@ -169,7 +169,7 @@ struct lab_counts {
 };
 
 /**
- * struct lab_result - what an arm took
+ * struct lab_result - the measurements of an arm
  * @ns: nanoseconds of each pass
  * @counts: bytes taken and copied in all passes, memory held after one
  * @read: the most bytes that a pass read from disk

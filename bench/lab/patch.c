@@ -22,7 +22,7 @@
 #define LAB_FAR_JMP_SIZE 5
 #define LAB_NOP		0x90
 
-/* memset(), and for a page what clear_page() is on x86 */
+/* memset(), and for a page the clear_page() of x86 */
 void *lab_memset(void *s, int c, size_t n);
 static void *lab_memset_orig __used;
 
@@ -68,7 +68,7 @@ bool lab_patch_memcpy(void)
 /**
  * lab_patch_clear_page() - Clear pages as x86 does on this CPU.
  *
- * Return: whether that differs from what User-Mode Linux does.
+ * Return: whether that differs from User-Mode Linux.
  */
 bool lab_patch_clear_page(void)
 {

@@ -19,7 +19,7 @@
 static struct lab_point {
 	const char *name;
 	void *copy;
-	u8 stock[LAB_JMP_SIZE];	/* what the function begins with */
+	u8 stock[LAB_JMP_SIZE];	/* the first bytes of the function */
 } lab_points[] = {
 	{ "filemap_splice_read", pph_filemap_splice_read },
 	{ "shmem_file_splice_read", pph_shmem_splice_read },

@@ -106,7 +106,7 @@ std::string title(const Case &one)
 	       (one.pipes > 1 ? text("%.0f pipes of ", one.pipes) : "pipes of ") + size(one.ring);
 }
 
-// Adds an arm of one boot to what was measured in other boots.
+// Adds an arm of one boot to the measurements of other boots.
 void add(std::vector<Case> &cases, const std::string &line)
 {
 	const std::string file = member(line, "file"),

@@ -34,7 +34,7 @@ struct Case {
 	}
 };
 
-/** What printf() would print. */
+/** Formats as printf() does. */
 [[gnu::format(printf, 1, 2)]] inline std::string text(const char *format, ...)
 {
 	char buffer[512];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Passes and rounds: in each round every rival gets one turn, so that whatever
- * the machine does meanwhile happens to all of them.
+ * Passes and rounds: in each round every rival gets one turn, so that changes of the
+ * machine's speed affect all of them.
  */
 #include <linux/blk_types.h>
 #include <linux/crc32.h>
@@ -204,7 +204,7 @@ static int lab_checksum(struct lab *lab, u64 todo, u32 *crc)
 	return 0;
 }
 
-/* The checksum of what was written to a file again and again. */
+/* The checksum of bytes that were written to a file repeatedly. */
 static int lab_checksum_target(struct lab *lab, u64 todo, u32 *crc)
 {
 	loff_t pos = 0;
@@ -224,7 +224,7 @@ static int lab_checksum_target(struct lab *lab, u64 todo, u32 *crc)
 	return 0;
 }
 
-/* Whether what an arm delivers are the bytes of the source. */
+/* Whether an arm delivers the bytes of the source. */
 static int lab_verify(struct lab *lab, const struct lab_arm *arm)
 {
 	bool to_file = lab->out_file && S_ISREG(file_inode(lab->out_file)->i_mode);

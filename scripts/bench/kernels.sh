@@ -1,12 +1,12 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # out, sources and tools come from bench/lab
-# Sourced by bench/lab: User-Mode Linux kernels that wait for cases. What they say goes to $out;
+# Sourced by bench/lab: User-Mode Linux kernels that wait for cases. Their output goes to $out;
 # $sources and $tools are for their init.
 
 declare -A to from pid
 
-# map_by_2_mib: a kernel's memory is a file that it maps. In a tmpfs of huge pages the host maps it as a
-# real machine's kernel maps its memory; mounting one takes root.
+# map_by_2_mib: a kernel's memory is a file that it maps. From a tmpfs with huge pages the host maps it
+# as a real machine's kernel maps its memory; mounting such a tmpfs takes root.
 map_by_2_mib() {
 	memory=$(mktemp -d)
 	if ! mount -t tmpfs -o huge=always,size=100% lab "$memory" 2>/dev/null; then
@@ -17,7 +17,7 @@ map_by_2_mib() {
 	trap '[ -z "$memory" ] || { umount -l "$memory" && rmdir "$memory"; }; at_exit' EXIT
 }
 
-# await NAME: until that kernel wants a case; what it says meanwhile goes to its log.
+# await NAME: wait until that kernel wants a case; its output until then goes to its log.
 await() {
 	local line
 	while IFS= read -r -u "${from[$1]}" line; do

@@ -70,7 +70,7 @@ Result Injector::during(const std::function<Result()> &call)
 	hit_ = false;
 	for (const Fd &control : controls_) {
 		char left[16] = {};
-		/* Reading it can be what fails, when nothing did before. */
+		/* If nothing failed before, reading it can fail. */
 		ssize_t n = pread(control.get(), left, sizeof(left) - 1, 0);
 
 		hit_ |= n > 0 && left[0] == '0';

@@ -23,7 +23,7 @@ public:
 	void aim(unsigned nth) { nth_ = nth; }
 	/** Whether the last during() came as far as that. */
 	bool hit() const { return hit_; }
-	/** What the last during() returned. */
+	/** The result of the last during(). */
 	Result result() const { return result_; }
 
 private:

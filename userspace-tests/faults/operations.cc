@@ -84,7 +84,7 @@ void walk_into_pipe(const std::string &source, const std::function<Call()> &prep
 	});
 }
 
-/* A call that takes bytes out of a pipe; @arrived says what came at the other end. */
+/* A call that takes bytes out of a pipe; @arrived returns the bytes at the other end. */
 struct Way {
 	Call call;
 	std::function<std::string(size_t)> arrived;

@@ -56,7 +56,7 @@ End run(const Suite &suite)
 		become(suite);
 	end.in_time = wait_for(pid, suite.seconds);
 	if (!end.in_time) {
-		// All stacks, to the kernel's console: where it hangs is what one wants to know.
+		// Print all stacks on the kernel's console, to show where it hangs.
 		write_file("/proc/sysrq-trigger", "t");
 		std::printf("suite %s: no end after %d seconds\n", suite.name.c_str(),
 			    suite.seconds);

@@ -29,7 +29,7 @@ void bring_up_loopback();
 bool load_privpipe();
 bool unload_privpipe();
 
-/** Writes what gcov counted, if the kernel has it, to the raw disk: a tar archive. */
+/** Writes the counts of gcov, if the kernel has it, to the raw disk, as a tar archive. */
 void save_coverage();
 
 /** Lines of @p path that contain @p word; none if there is no such file. */

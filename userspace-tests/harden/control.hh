@@ -31,7 +31,7 @@ bool in_transition();
 /** A counter of the module, such as "file_calls". */
 std::uint64_t counter(const std::string &name);
 
-/** What the kernel has logged since this was made. */
+/** The kernel's log since this object was made. */
 class KernelLog {
 public:
 	KernelLog();

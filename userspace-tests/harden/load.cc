@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Loading and removing privpipe_harden.ko: what it refuses, and what it leaves behind. */
+/* Loading and removing privpipe_harden.ko: when it refuses, and that it leaves nothing behind. */
 #include "harden/control.hh"
 #include "pipe/fuse.hh"
 #include "pipe/kinds.hh"
@@ -85,7 +85,7 @@ Said run(const std::string &command)
 	return said;
 }
 
-/* What the systemd unit has for @key. */
+/* The value of @key in the systemd unit. */
 std::string unit_says(const std::string &key)
 {
 	std::ifstream unit("/usr/local/lib/systemd/system/privpipe-harden.service");
@@ -288,7 +288,7 @@ TEST(Buffers, StayValidBeforeAndAfter)
 
 /*
  * All sizes up to a pipe's, so that small and large folios are used again beside each other.
- * Whoever loads the module has to get a share of an emulated CPU, too.
+ * The task that loads the module also needs a share of an emulated CPU.
  */
 TEST(Traffic, GoesOnWhileItComesAndGoes)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What privpipe_harden.ko counts and tells in either mode. */
+/* The counters and messages of privpipe_harden.ko in either mode. */
 #include "harden/control.hh"
 #include "pipe/fuse.hh"
 #include "pipe/kinds.hh"
@@ -166,7 +166,7 @@ TEST(Enforce, CopiesAndCountsOnEveryPath)
 	EXPECT_EQ(soften(), moved(0));
 }
 
-/* What is kept to be used again isn't kept for long from a cgroup that it is charged to. */
+/* Folios that are kept do not stay charged to a cgroup for long. */
 TEST(Enforce, GivesMemoryBackThatItDoesNotUse)
 {
 	constexpr size_t most = 1 << 20;

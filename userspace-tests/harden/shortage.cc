@@ -30,11 +30,11 @@ std::string in_full_cgroup(const std::function<void(const Cgroup &group)> &body)
 	});
 }
 
-/* What @call returns while nothing more can be charged to @group. */
+/* The result of @call while nothing more can be charged to @group. */
 template <class F>
 auto while_full(const Cgroup &group, F call)
 {
-	/* What one try reclaims can be charged again until the next one. */
+	/* Memory that one attempt reclaims can be charged again until the next attempt. */
 	for (int tries = 3; tries; tries--)
 		group.limit(0);
 	auto result = call();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* privpipe.ko, loaded while a test runs, and what it makes. */
+/* privpipe.ko, loaded while a test runs, and its pipes and arenas. */
 #pragma once
 
 #include "support/fd.hh"
@@ -17,7 +17,7 @@ Result remove_module_soon();
 /** finit_module(2) of /lib/privpipe.ko. */
 Result load_module();
 
-/** Each test ends with a module that nobody holds, whatever happened. */
+/** After each test, nobody may hold the module. */
 class WithModule : public testing::Test {
 protected:
 	void TearDown() override;

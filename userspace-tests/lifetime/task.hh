@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A process that may hang in the kernel, and somebody outside who tells. */
+/* A process that may hang in the kernel, and a watcher outside that reports it. */
 #pragma once
 
 #include "support/fd.hh"
@@ -11,7 +11,7 @@ class Task {
 public:
 	/** Runs @body in a forked child. */
 	explicit Task(const std::function<void()> &body);
-	/** Waits for its end: whatever makes it hang has to be undone by then. */
+	/** Waits for its end; before that, the cause of a hang must be removed. */
 	~Task();
 	Task(const Task &) = delete;
 	Task &operator=(const Task &) = delete;
@@ -33,5 +33,5 @@ private:
 	bool reaped_ = false;
 };
 
-/** What Task::outcome() says of a task that does @body. */
+/** The result of Task::outcome() for a task that runs @body. */
 std::string outcome_of(const std::function<void()> &body);

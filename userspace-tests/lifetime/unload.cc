@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What holds the module, and that nothing does once it is gone. */
+/* Objects that hold the module, and that nothing does after they are gone. */
 #include "lifetime/module.hh"
 #include "lifetime/task.hh"
 #include "support/scm.hh"
@@ -35,7 +35,7 @@ Fd open_path(int fd)
 	return Fd(open(fd_path(fd).c_str(), O_PATH | O_CLOEXEC), "open O_PATH");
 }
 
-/* The module stays while what @make returns lives, and goes after it. */
+/* The module stays while the result of @make lives, and can be removed afterwards. */
 template <class Make>
 void expect_held_by(Make make)
 {

@@ -52,7 +52,7 @@ void unwatch(Watcher watcher, int group)
 		fanotify_mark(group, FAN_MARK_FLUSH, 0, AT_FDCWD, nullptr);
 }
 
-/* What a watched process has open, each with the letter that closes it. */
+/* The files of a watched process, each with the letter that closes it. */
 class Holdings {
 public:
 	explicit Holdings(Watched watched)
@@ -111,7 +111,7 @@ void expect_nobody_else_waits()
 	EXPECT_EQ(outcome_of(mount_and_unmount), "");
 }
 
-/* @body closes what is watched by @group; when it can't, the watch is taken away from outside. */
+/* @body closes the file that @group watches; if it hangs, the watch is removed from outside. */
 void expect_closes(Watcher watcher, Fd group, bool lend, const std::function<void()> &body)
 {
 	const int number = group.get();
@@ -225,12 +225,12 @@ TEST_P(Watches, SomebodyElseMayWatchTheLastClose)
 	else if (watcher == Watcher::inotify)
 		EXPECT_TRUE(inotify_events(group.get()) & IN_IGNORED);
 	else
-		group.reset(); /* events that nobody has read hold what they tell of */
+		group.reset(); /* an event that nobody has read holds its inode */
 	EXPECT_EQ(remove_module_soon(), moved(0)) << module_users() << " users";
 	load_module();
 }
 
-/* O_PATH holds the inode as a descriptor does: what is watched can still be opened. */
+/* O_PATH holds the inode as a descriptor does: the watched inode can still be opened. */
 TEST_F(WithModule, AWatchLivesAsLongAsThereIsAWayBackIn)
 {
 	Fd device = open_device();

@@ -108,7 +108,7 @@ bool poisoned(uint64_t frame)
 	return entry("/proc/kpageflags", frame) >> KPF_HWPOISON & 1;
 }
 
-/* Fills an arena of one folio; returns its frames and leaves the folio to whoever comes next. */
+/* Fills an arena of one folio; returns its frames and leaves the folio to the next user. */
 std::vector<uint64_t> use_a_folio(const std::function<void(char *)> &meanwhile = {})
 {
 	Mapping arena(backend().map_gift(largest * page_size), largest * page_size);

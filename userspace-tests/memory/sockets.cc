@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What a private pipe gives to a socket whose peer does not read: who is charged, and how much. */
+/* Memory that a socket gets from a private pipe while its peer does not read: who is charged. */
 #include "pipe/kinds.hh"
 #include "pipe/private.hh"
 #include "support/cgroup.hh"
@@ -234,7 +234,7 @@ class OneByteOfAFolio : public testing::TestWithParam<Kind> {};
 /* Each of 64 KiB that were written, but for the last byte read again. */
 TEST_P(OneByteOfAFolio, PinsNoMoreThanTwoPages)
 {
-	constexpr size_t slack = 4 << 20; /* of recycled folios, and of what counts in batches */
+	constexpr size_t slack = 4 << 20; /* for recycled folios, and counters updated in batches */
 	Cgroup group;
 
 	EXPECT_EQ(in_child([&] {

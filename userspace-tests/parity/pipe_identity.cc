@@ -115,7 +115,7 @@ TEST(PipeIdentity, TooManyDescriptorsIsEmfileAndLeavesNone)
 	EXPECT_EQ(in_child([] {
 			  std::array<int, 2> ends = {-1, -1};
 
-			  make_pipe(); /* whatever the backend opens for itself, it has open now */
+			  make_pipe(); /* now the backend has opened its own descriptors */
 
 			  int next = dup(0);
 			  rlimit limit = {static_cast<rlim_t>(next + 1),

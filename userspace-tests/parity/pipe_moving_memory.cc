@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Calls on user memory that changes under them: pages that can't be accessed for a moment, and page
- * faults that nobody answers. What a call says it moved is what it moved, and no byte is skipped.
+ * faults that nobody answers. A call moves as many bytes as it reports, and skips none.
  */
 #include "pipe/pipe.hh"
 
@@ -45,7 +45,7 @@ public:
 		return {iovec{data(), 100}, iovec{data() + 100, 5000},
 			iovec{data() + 5100, size - 5100}};
 	}
-	/* The first @len bytes, with the page held in place meanwhile. */
+	/* The first @len bytes, with the page held in place during the call. */
 	std::string contents(size_t len)
 	{
 		wanted_ = true;
@@ -245,7 +245,7 @@ static const Stuck stuck_calls[] = {
 
 class UnansweredFault : public testing::TestWithParam<Stuck> {};
 
-/* The call holds the pipe meanwhile, as it does a stock one. */
+/* The call holds the pipe's lock, as with a stock pipe. */
 TEST_P(UnansweredFault, EndsWithItsProcessAndThePipeGoesOn)
 {
 	Pipe pipe = make_pipe();

@@ -26,7 +26,7 @@ constexpr uint32_t out = EPOLLOUT | EPOLLWRNORM;
 constexpr uint32_t always = EPOLLHUP | EPOLLERR;
 constexpr int forever = -1;
 
-/* What can be asked for, one by one and together; POLLHUP and POLLERR nobody needs to ask for. */
+/* The events to ask for, one by one and together; POLLHUP and POLLERR need not be asked for. */
 const std::vector<uint32_t> requests = {
 	0,
 	EPOLLIN,
@@ -51,7 +51,7 @@ const std::vector<uint32_t> waits_for = {
 	EPOLLPRI, EPOLLWRNORM, EPOLLIN | EPOLLOUT, in | out | always | EPOLLRDHUP | EPOLLPRI,
 };
 
-/** The events that an end of a pipe reports to one who asks for @asked. */
+/** The events that an end of a pipe reports when asked for @asked. */
 uint32_t told(uint32_t state, uint32_t asked)
 {
 	return state & (asked | always);
@@ -179,7 +179,7 @@ int which_fd(const Scene &scene, Which which)
 	}
 }
 
-/* What each descriptor says in a state; none if it is closed there. */
+/* The events of each descriptor in a state; none if it is closed there. */
 struct State {
 	const char *name;
 	void (*reach)(Scene &);
@@ -214,7 +214,7 @@ void close_both(Scene &scene)
 	close_writer(scene);
 }
 
-/* What is open then is one end for both directions. */
+/* Afterwards one end is open, for both directions. */
 void keep_one_for_both(Scene &scene)
 {
 	scene.open_third(O_RDWR);

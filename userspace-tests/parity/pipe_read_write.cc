@@ -431,7 +431,7 @@ TEST(PipeVectors, TooManySegmentsAreEinvalAndABadVectorIsEfault)
 	EXPECT_EQ(unread(pipe.in()), 0u);
 }
 
-/* Memory whose first bytes are good, what the pipe holds before, how the memory is passed. */
+/* Memory whose first bytes are good, the pipe's content before, how the memory is passed. */
 struct Fault {
 	size_t good;
 	size_t before;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The capacity of a pipe, and the limits on what a user may have of it. */
+/* The capacity of a pipe, and the limits of a user. */
 #include "pipe/pipe.hh"
 #include "support/async.hh"
 #include "support/child.hh"

@@ -90,7 +90,7 @@ struct Event {
 	const char *name;
 	void (*prepare)(Pipe &pipe);
 	bool at_read_end;
-	uint32_t events; /* what the waiter is told */
+	uint32_t events; /* the events that the waiter gets */
 	void (*cause)(Pipe &pipe);
 
 	friend void PrintTo(const Event &event, std::ostream *out) { *out << event.name; }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* sendfile: from what has offsets to everything. */
+/* sendfile: from files with offsets to everything. */
 #include "pipe/kinds.hh"
 #include "pipe/signals.hh"
 #include "support/async.hh"

@@ -225,7 +225,7 @@ TEST_F(SpliceErrors, AllKnownFlagsAreAccepted)
 	}
 }
 
-/* A pipe that nobody reads from any more is what splice looks at first. */
+/* splice first checks that the pipe has a reader. */
 class SpliceToNobody : public testing::TestWithParam<Kind> {};
 
 TEST_P(SpliceToNobody, IsEpipeWithSigpipeEvenAtTheEndOfTheSource)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* splice between a pipe and what has offsets: how much moves, from where to where. */
+/* splice between a pipe and files with offsets: how much moves, from where to where. */
 #include "pipe/kinds.hh"
 #include "support/files.hh"
 

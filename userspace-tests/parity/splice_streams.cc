@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* splice between a pipe and what has no offsets, and from everything to everything. */
+/* splice between a pipe and files without offsets, and from everything to everything. */
 #include "pipe/kinds.hh"
 #include "pipe/signals.hh"
 #include "support/async.hh"
@@ -16,7 +16,7 @@ namespace {
 /* A size that a UDP socket takes without waiting for its reader. */
 constexpr size_t most = 40000;
 
-/* Splices until @size bytes are through the pipe or the source ends; what came out. */
+/* Splices until @size bytes are through the pipe or the source ends; returns the bytes. */
 std::string through_pipe(int source, const Pipe &pipe, size_t size)
 {
 	std::string got;
@@ -306,7 +306,7 @@ TEST(SplicePipeToPipe, TwoPipesInACircleKeepEveryByte)
 
 	std::string all = drain(one.in()) + drain(other.in());
 
-	/* The order depends on who was faster; the bytes do not. */
+	/* The order depends on which was faster; the bytes do not. */
 	std::string expected = bytes;
 
 	std::sort(all.begin(), all.end());

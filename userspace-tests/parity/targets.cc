@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Refusals that come from the file a pipe is spliced to, and what watchers of files are told. */
+/* Refusals by the target of a splice, and the events that watchers of files get. */
 #include "pipe/kinds.hh"
 #include "pipe/signals.hh"
 #include "support/files.hh"
@@ -75,7 +75,7 @@ class SpliceRefusal : public testing::Test {
 protected:
 	SpliceRefusal() { put(pipe.out(), bytes); }
 
-	/* Splices until the target refuses; what it took. */
+	/* Splices until the target refuses; returns the bytes that it took. */
 	size_t splice_until(int target, int error)
 	{
 		size_t taken = 0;
@@ -172,7 +172,7 @@ TEST_F(SpliceRefusal, SendfileStopsAtTheFileSizeLimit)
 	EXPECT_TRUE(same(file.read_at(0, 20000), bytes.substr(0, 10000)));
 }
 
-/* Those who watch a file hear of it once something has moved, and only then. */
+/* Watchers of a file get an event after something has moved, and only then. */
 class SpliceWatched : public testing::TestWithParam<const char *> {};
 
 TEST_P(SpliceWatched, TheSourceIsAccessed)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* tee: what is in one pipe into another, and still there. */
+/* tee: the bytes of one pipe are in another, and still in the first. */
 #include "pipe/kinds.hh"
 #include "pipe/signals.hh"
 #include "support/files.hh"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Every call that can wait: what it waits for, what ends the wait, and what then has moved. */
+/* Every call that can wait: the reason, the end of the wait, and the bytes moved by then. */
 #include "pipe/kinds.hh"
 #include "pipe/signals.hh"
 #include "support/async.hh"

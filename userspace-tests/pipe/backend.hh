@@ -23,7 +23,7 @@ struct Parameters {
 	std::string policy;    /* empty: pages are always shared */
 };
 
-/** One way to make pipes and move bytes; takes what the syscalls take, returns what they do. */
+/** One way to make pipes and move bytes, with the arguments and results of the system calls. */
 class Backend {
 public:
 	virtual ~Backend() = default;
@@ -51,7 +51,7 @@ public:
 	virtual void *map_gift(size_t len) = 0;
 };
 
-/** The stock syscalls, on whatever kernel runs. */
+/** The stock system calls, on the running kernel. */
 class SyscallBackend : public Backend {
 public:
 	explicit SyscallBackend(const Expectations &expectations) : expect_(expectations) {}

@@ -67,7 +67,7 @@ Connection connect_smc()
 	return connect_like_tcp(AF_SMC, 0);
 }
 
-/* "A message is as long as what there is": return skb->len. */
+/* "The whole queue is one message": return skb->len. */
 Fd load_parser()
 {
 	const std::array<bpf_insn, 2> program = {{

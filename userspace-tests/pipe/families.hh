@@ -11,12 +11,12 @@
 
 struct Family {
 	const char *name;
-	Connection (*connect)(); /* what is sent on @far comes out of @near */
+	Connection (*connect)(); /* bytes sent on @far come out of @near */
 
 	friend void PrintTo(const Family &family, std::ostream *out) { *out << family.name; }
 };
 
-/** TCP, Unix and TLS, and what else the kernel has of KCM, MPTCP and SMC. */
+/** TCP, Unix and TLS, and those of KCM, MPTCP and SMC that the kernel has. */
 std::vector<Family> families();
 
 /** Two ends of TLS in the kernel, with keys. */

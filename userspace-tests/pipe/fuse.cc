@@ -97,7 +97,7 @@ void FuseFile::answer_read(const fuse_in_header &request, const fuse_read_in &in
 	checked(vmsplice(pipe.out(), &iov, 1, 0), "put a header into a pipe");
 	put(pipe.out(), rest.substr(0, in.size));
 	header.len = static_cast<__u32>(unread(pipe.in()));
-	/* Nobody shall wait for a reply that was refused. */
+	/* No reader may wait for a reply that was refused. */
 	if (splice(pipe.in(), nullptr, device_.get(), nullptr, header.len, 0) < 0)
 		reply(device_.get(), request, EIO);
 }

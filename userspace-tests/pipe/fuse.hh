@@ -35,7 +35,7 @@ public:
 	static std::string path_of(pid_t daemon);
 	/** Where it is mounted. */
 	const std::string &path() const { return path_; }
-	/** Lets reads wait for their answers until release(), whatever signals come. */
+	/** Lets reads wait for their answers until release(), also when signals come. */
 	void hold() { held_ = true; }
 	void release();
 	/** Waits until a read came that waits now. */

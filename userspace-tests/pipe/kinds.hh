@@ -47,7 +47,7 @@ std::vector<Kind> operator+(std::vector<Kind> a, const std::vector<Kind> &b);
 const char *kind_name(Kind kind);
 void PrintTo(Kind kind, std::ostream *out);
 
-/** Two connected descriptors: what is put into @far comes out of @near, and for sockets back. */
+/** Two connected descriptors: bytes put into @far come out of @near; sockets work both ways. */
 struct Connection {
 	Fd near; /* the side that a test splices with */
 	Fd far;
@@ -72,7 +72,7 @@ private:
 	std::thread feeder_;
 };
 
-/** Something to splice into, that can say what it got. */
+/** A target for splices that can return the bytes it got. */
 class Target {
 public:
 	explicit Target(Kind kind);

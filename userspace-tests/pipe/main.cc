@@ -21,7 +21,7 @@ namespace {
  */
 constexpr std::chrono::seconds patience(240);
 
-/* A test that waits for what never comes can't be ended from within; the run can. */
+/* A test that waits forever can't be ended from within; the run can. */
 class Watchdog : public testing::EmptyTestEventListener {
 public:
 	Watchdog() : thread_([this] { watch(); }) {}

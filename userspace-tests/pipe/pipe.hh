@@ -19,7 +19,7 @@ struct Pipe {
 
 /** A pipe of the backend under test. Throws when it can't be had. */
 Pipe make_pipe(int flags = 0, unsigned capacity = 0);
-/** A stock pipe, whatever the backend. */
+/** A stock pipe, with any backend. */
 Pipe make_stock_pipe(int flags = 0);
 
 /** Sets or clears O_NONBLOCK, O_DIRECT, O_ASYNC or O_APPEND. */
@@ -32,9 +32,9 @@ size_t unread(int fd);
 void put(int fd, std::string_view bytes);
 /** Reads until @size bytes are there; shorter only at the end of the file. */
 std::string get(int fd, size_t size);
-/** Reads what FIONREAD says is there. */
+/** Reads as many bytes as FIONREAD reports. */
 std::string drain(int fd);
-/** Writes pages until there is no room, and returns what it wrote. */
+/** Writes pages until there is no room, and returns the bytes written. */
 std::string fill(const Pipe &pipe);
 
 /* The calls with arguments that most tests leave alone. */

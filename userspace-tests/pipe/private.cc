@@ -13,7 +13,7 @@ PrivateBackend::PrivateBackend(const Expectations &expectations)
 	privpipe_create args = {.size = sizeof(args), .flags = O_CLOEXEC};
 	struct stat status;
 
-	/* By ioctl whatever the subclass does: its command() is not there yet. */
+	/* By ioctl, also for a subclass: its command() does not exist yet. */
 	checked(ioctl(device_.get(), PRIVPIPE_CREATE, &args), "PRIVPIPE_CREATE");
 	bystander_ = Fd(args.read_fd);
 	close(args.write_fd);

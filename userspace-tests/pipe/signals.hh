@@ -26,7 +26,7 @@ private:
  */
 bool was_sent(const CatchSignal &caught);
 
-/** Blocks @signal, so that wait() can say who sent it and why. */
+/** Blocks @signal, so that wait() can report its sender and reason. */
 class AwaitSignal {
 public:
 	explicit AwaitSignal(int signal);

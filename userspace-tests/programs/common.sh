@@ -12,7 +12,7 @@ same() {
 	done
 }
 
-# cold: what is read next comes from the disk.
+# cold: make the next read come from the disk.
 cold() {
 	sync
 	echo 3 >/proc/sys/vm/drop_caches

@@ -79,7 +79,7 @@ bool read_record(const Pipe &pipe, Ledger *ledger, bool by_system_call)
 	return true;
 }
 
-/* Reads two pipes with the same content; what was copied first must still be what is there. */
+/* Reads two pipes that must have the same content: the copy must not have changed. */
 void expect_twins(const Pipe &pipe, const Pipe &twin, std::string *bytes)
 {
 	set_status_flag(twin.in(), O_NONBLOCK);

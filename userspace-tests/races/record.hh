@@ -24,7 +24,7 @@ struct Record {
 };
 static_assert(sizeof(Record) == page_size);
 
-/** What went in must come out, once each, in whatever order. */
+/** The bytes that went in must come out, once each, in any order. */
 class Ledger {
 public:
 	void put(uint64_t id) { count_++, sum_ += mixed(id); }

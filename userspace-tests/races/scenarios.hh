@@ -33,7 +33,7 @@ size_t pages(size_t most);
 /** A number that no record has had yet. */
 uint64_t fresh_id();
 
-/** Complains unless @result, of the call @what, is a count or one of @errors. */
+/** Complains unless @result of the call @what is a count or one of @errors. */
 void expect_one_of(const char *what, Result result, std::initializer_list<int> errors);
 
 /** Writes one Record, and enters it in @ledger if there is one. */

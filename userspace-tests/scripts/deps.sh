@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # tmp and status come from run
-# What the targets install, according to Debian's own apt, which only simulates it.
+# The packages that the targets install, according to a simulation by Debian's own apt.
 
-# as_if_installed PACKAGE...: from here on only these, and what they need, are installed.
+# as_if_installed PACKAGE...: from here on only these and their dependencies are installed.
 as_if_installed() {
 	mkdir -p "$tmp/dpkg"/{info,updates,triggers} "$tmp/bin"
 	apt-get install -s -o Dir::State::status=/dev/null --no-install-recommends "$@" >"$tmp/plan"
@@ -37,7 +37,7 @@ test_no_package_is_removed_and_no_boot_image_made() {
 	! grep '^Remv' "$tmp/said" || fail "a package is removed"
 }
 
-# What conflicts with an installed package is an error, not a question of which one stays.
+# A conflict with an installed package is an error, instead of removing one of the two.
 test_apt_is_told_to_remove_nothing() {
 	as_if_installed busybox
 	as_user 0

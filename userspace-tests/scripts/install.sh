@@ -74,7 +74,7 @@ test_uninstall_disables_the_unit() {
 	[ -L "$etc/other.target.wants/other.service" ] || fail "so is nobody else's"
 }
 
-# A full disk or a missing right: what was copied until then can be removed.
+# A full disk or a missing permission: the files copied before can be removed.
 test_what_is_there_is_known_when_it_ends_early() {
 	mkdir -p "$tmp/root/usr/local/share/man/man4"
 	mkdir "$tmp/root/usr/local/share/man/man4/privpipe.4" # where a file has to go
@@ -89,7 +89,7 @@ test_what_is_there_is_known_when_it_ends_early() {
 	[ -z "$(find "$tmp/root" -type f)" ] || fail "files are left"
 }
 
-# The kernel looks for a signature where the file ends with these words; what stands before them is its own affair.
+# The kernel looks for a signature if the file ends with these words; the bytes before them don't matter here.
 test_a_signature_survives() {
 	module=$(scripts/build/module)
 	cp -p "$module" "$tmp/unsigned.ko"

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # tmp comes from run
-# Patches of our own sources, which whoever edits those has to edit, too.
+# Patches of our own sources, which must follow every change of those.
 
 # applies PATCH DIR STRIP
 applies() {

@@ -41,7 +41,7 @@ test_what_is_held_is_held_for_the_scripts_called_too() {
 	works timeout 60 bash -c 'source scripts/common.sh; hold test-together; bash -c "source scripts/common.sh; hold test-together"'
 }
 
-# All that check calls is replaced by what waits, or is over at once.
+# All that check calls is replaced by scripts that wait, or end at once.
 fake_check() {
 	mkdir -p "$tmp"/tree/scripts/{build,test}
 	cp scripts/{check,common.sh} "$tmp/tree/scripts"

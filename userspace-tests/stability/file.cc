@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* D1, D3, D6: what a pipe holds of a file, whatever becomes of the file afterwards. */
+/* D1, D3, D6: the bytes of a file in a pipe, after the file has changed. */
 #include "pipe/kinds.hh"
 #include "support/child.hh"
 #include "support/cpu.hh"
@@ -224,7 +224,7 @@ TEST(Acceptance, WriteOldSpliceWriteNewReadGivesOld)
 struct Hole {
 	const char *where;
 	off64_t shift;       /* how far inside the range that has left the file */
-	bool fills_in_place; /* zeros in the rest of a page, where whoever shares it sees them */
+	bool fills_in_place; /* zeros in the rest of a page, visible to all who share it */
 
 	friend void PrintTo(const Hole &hole, std::ostream *out)
 	{

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* D2, D5, D7: what a pipe holds of a process's memory. */
+/* D2, D5, D7: the memory of a process in a pipe. */
 #include "pipe/kinds.hh"
 #include "support/child.hh"
 #include "support/files.hh"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* How well-known programs use these calls: what they rely on, and what they get. */
+/* How well-known programs use these calls, rely on them, and get their results. */
 #include "pipe/kinds.hh"
 #include "support/files.hh"
 

@@ -128,7 +128,7 @@ bool Duel::prepare(const Op &op)
 	/* Sockets among each other block. */
 	if (is_socket(op.from) && out < 0)
 		return false;
-	/* D1: what is written to is no source. */
+	/* D1: a file that is written is no source. */
 	if (expect.file_written == Content::kept && moves(op) &&
 	    (op.from == Place::tmpfs_out || op.from == Place::ext4_out))
 		return false;
@@ -143,7 +143,7 @@ bool Duel::prepare(const Op &op)
 	    !stock_.is_open(op.to == Place::none ? op.from : op.to))
 		return false;
 
-	/* Room counts for whoever fills a pipe or resizes it. */
+	/* Room matters for operations that fill or resize a pipe. */
 	if (vague(out) || (op.kind == Kind::resize && vague(in)))
 		settle(vague(out) ? out : in);
 	/* A fault cuts a read short at a page of the pipe. */
@@ -159,7 +159,7 @@ bool Duel::prepare(const Op &op)
 		if (op.len > stock_.capacity(out) - page_size)
 			return false;
 	}
-	/* D8: what a socket held may need more slots, or fewer. */
+	/* D8: bytes from a socket may need more slots, or fewer. */
 	if (expect.received_page_written == Content::kept && is_socket(op.from)) {
 		settle(out);
 		if (stock_.capacity(out) < default_capacity)
@@ -187,7 +187,7 @@ std::optional<std::string> Duel::compare_vmsplice(const Op &op, const Outcome &s
 			       : std::optional(difference("vmsplice", in_words(stock.result),
 							  in_words(tested.result)));
 
-	/* Now they may differ, but only by what the table says. */
+	/* Now they may differ, but only as the table says. */
 	auto judge = [&](const Outcome &outcome, bool packs,
 			 const std::string &drained) -> std::optional<std::string> {
 		size_t most = bytes_packed(op, room, joined);

@@ -14,7 +14,7 @@ public:
 	StockSide &stock() { return stock_; }
 
 	void restart();
-	/** Runs @op in both worlds; returns what is different. */
+	/** Runs @op in both worlds; returns the difference. */
 	std::optional<std::string> step(const Op &op);
 	/** Runs @program from the beginning; returns the number of operations that passed. */
 	size_t run(const Program &program, std::string *difference);

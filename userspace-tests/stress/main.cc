@@ -62,7 +62,7 @@ Program running;
 	}
 }
 
-/* How many operations of @program pass; if not all, @what says why. */
+/* How many operations of @program pass; if not all, @what has the reason. */
 size_t passed(Duel &duel, const Program &program, std::string *what)
 {
 	running = program;
@@ -87,7 +87,7 @@ void report(Duel &duel, const Program &program, const std::string &first)
 {
 	std::string what;
 
-	/* A log answers only what it was asked, in that order. */
+	/* A log has results only for its own operations, in their order. */
 	if (duel.stock().is_replaying()) {
 		printf("FAILED: %s\n", first.c_str());
 		return print(program);

@@ -190,7 +190,7 @@ private:
 	void memory(Op &op)
 	{
 		bool in = op.kind == Kind::write || (op.kind == Kind::vmsplice && below(4));
-		/* vmsplice(2) and the module's disagree about what is no pipe of theirs. */
+		/* vmsplice(2) and the module's differ for a file that is no pipe of their kind. */
 		Place place = end(one_in(40) ? !in : in, op.kind == Kind::vmsplice ? 3 : pipes);
 
 		if (op.kind == Kind::vmsplice)

@@ -24,7 +24,7 @@ enum class Kind : uint8_t {
 	seek, /* to @off_in */
 };
 
-/** What an operation can be made on. Everything exists once per world. */
+/** The objects of operations. Each exists once per world. */
 enum class Place : uint8_t {
 	none, /* no descriptor at all */
 	p0_r, /* pipes of the backend */
@@ -99,7 +99,7 @@ using Random = std::mt19937_64;
 
 Op random_op(Random &random);
 
-/** One line; what has its default value is left out. */
+/** One line; members with their default value are left out. */
 std::string to_text(const Op &op);
 /** Undoes to_text(); nothing for a line that is no operation. */
 std::optional<Op> from_text(std::string_view line);

@@ -15,13 +15,13 @@ class StockSide {
 public:
 	StockSide();
 
-	/** From now on what is answered is written to @path, behind the line @title. */
+	/** From now on writes the results to @path, behind the line @title. */
 	void record(const std::string &path, const std::string &title);
-	/** From now on what is answered comes from @path; returns its title. */
+	/** From now on takes the results from @path; returns its title. */
 	std::string replay(const std::string &path);
 	bool is_recording() const { return out_.is_open(); }
 	bool is_replaying() const { return in_.is_open(); }
-	/** @bytes, or what stands for them in a log. */
+	/** @bytes, or their representation in a log. */
 	std::string seen(const std::string &bytes) const;
 
 	void restart();

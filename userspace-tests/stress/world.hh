@@ -19,7 +19,7 @@ struct Outcome {
 	int64_t off_out = no_offset;
 	int64_t position_in = -1;
 	int64_t position_out = -1;
-	std::string bytes; /* what came out of a pipe, wherever it went */
+	std::string bytes; /* the bytes that came out of a pipe, to any target */
 };
 
 /** The bytes that a write or vmsplice of @op gives away, as far as they are accessible. */
@@ -38,7 +38,7 @@ public:
 	/** Everything that can be read from a pipe; it is empty afterwards, if its read end is
 	 * open. */
 	std::string drain(int pipe);
-	/** Closes what is left of a pipe and makes a new one. */
+	/** Closes the remaining ends of a pipe and makes a new one. */
 	void renew(int pipe);
 	bool is_open(Place end) const { return fd(end) >= 0; }
 	Result unread(int pipe) const;

@@ -46,7 +46,7 @@ public:
 	/** Sends @signal to the thread that makes the call. */
 	void interrupt(int signal = SIGUSR1) { pthread_kill(thread_.native_handle(), signal); }
 
-	/** What the call returned, once it has. */
+	/** The result of the call, after it has returned. */
 	T get()
 	{
 		thread_.join();

@@ -19,7 +19,7 @@ public:
 	void enter() const;
 	/** Bytes charged to it. */
 	size_t current() const;
-	/** The same by what they are for: a line of memory.stat, such as "sock". */
+	/** The same by purpose: a line of memory.stat, such as "sock". */
 	size_t stat(const std::string &name) const;
 	/** Sets its limit, without swap, in bytes; charges nothing to the caller. */
 	void limit(size_t bytes) const;

@@ -5,7 +5,7 @@
 #include <functional>
 #include <string>
 
-/** Throws unless @true_in_child; its message becomes what in_child() returns. */
+/** Throws unless @true_in_child; in_child() then returns the message. */
 void require(bool true_in_child, const std::string &message);
 
 /**
@@ -20,7 +20,7 @@ constexpr unsigned int nobody_in_particular = 54321;
 /** For a child: becomes a user without any capability. */
 void become_unprivileged();
 
-/** Writes @text to a file in /proc or /sys and puts back what was there when it goes. */
+/** Writes @text to a file in /proc or /sys; the destructor restores the old content. */
 class Setting {
 public:
 	Setting(std::string path, const std::string &text);

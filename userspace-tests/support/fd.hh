@@ -10,7 +10,7 @@
 #include <system_error>
 #include <utility>
 
-/** Throws what errno says; for set-up steps, where a failure is no finding about the pipe. */
+/** Throws the meaning of errno; for set-up steps, whose failure says nothing about the pipe. */
 [[noreturn]] inline void throw_errno(const std::string &what, int error = errno)
 {
 	throw std::system_error(error, std::generic_category(), what);
@@ -25,7 +25,7 @@ T checked(T returned, const std::string &what)
 	return returned;
 }
 
-/** The same for what mmap(2) returned. */
+/** The same for the result of mmap(2). */
 inline void *checked(void *mapped, const std::string &what)
 {
 	if (mapped == MAP_FAILED)
@@ -38,7 +38,7 @@ class Fd {
 public:
 	Fd() = default;
 	explicit Fd(int fd) : fd_(fd) {}
-	/** Takes what open(2) or socket(2) returned and throws if that is -1. */
+	/** Takes the result of open(2) or socket(2), and throws if that is -1. */
 	Fd(int fd, const std::string &what) : fd_(checked(fd, what)) {}
 	Fd(Fd &&other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
 	Fd &operator=(Fd &&other) noexcept

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-/** What the variable @name says. Throws when it is not set: a kind that is missing is a failure. */
+/** The value of the variable @name. Throws if it is not set: a missing kind is a failure. */
 std::string required_env(const char *name);
 
 /** A file of its own in a directory of the tests; unlinked with its owner. */

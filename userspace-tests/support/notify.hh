@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Counts what inotify reports about one file. */
+/* Counts the events that inotify reports about one file. */
 #pragma once
 
 #include "support/fd.hh"

@@ -24,7 +24,7 @@ __kernel_rwf_t unless_it_may_wait(int fd)
 
 Ring::Ring()
 {
-	/* Else what a worker leaves to be done looks like a signal to the thread's next call. */
+	/* Otherwise work left by a worker looks like a signal to the thread's next call. */
 	constexpr unsigned flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
 
 	if (int error = io_uring_queue_init(entries, &ring_, flags); error < 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* One io_uring request at a time, waited for: what a system call would have been. */
+/* One io_uring request at a time, waited for, in place of a system call. */
 #pragma once
 
 #include "support/result.hh"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Who holds privpipe.ko. */
+/* The number of users of privpipe.ko. */
 #pragma once
 
 #include "support/result.hh"

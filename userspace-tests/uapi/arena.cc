@@ -142,7 +142,7 @@ TEST_F(Arena, APageThatIsPinnedIsCopiedAndStays)
 	EXPECT_TRUE(same(drain(holder.in()), bytes.substr(0, page_size)));
 }
 
-/* Giving a page away changes the memory: who may not write it can't. */
+/* Giving a page away changes the memory, so it requires the right to write. */
 TEST_F(Arena, PagesThatCannotBeWrittenAreCopiedAndStay)
 {
 	memory.protect_from_writes();

@@ -66,7 +66,7 @@ TEST_F(Draining, KeepsOthersFromReadingButNotFromWriting)
 	EXPECT_EQ(drain(pipe.in()), "x");
 }
 
-/* Who reads when SIGIO says so could not when the bytes came. */
+/* A reader that waits for SIGIO could not read when the bytes came. */
 TEST_F(Draining, SendsSigioWhenItIsOverAndThereAreBytes)
 {
 	AwaitSignal sigio(SIGIO);

@@ -15,7 +15,7 @@
 
 namespace {
 
-/* The call itself, whatever the backend. */
+/* The system call itself, with any backend. */
 Result stock_splice(int in, int out, size_t len, unsigned flags = 0)
 {
 	return result_of(::splice(in, nullptr, out, nullptr, len, flags));

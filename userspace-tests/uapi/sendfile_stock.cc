@@ -11,7 +11,7 @@
 
 namespace {
 
-/* Far more than a pipe takes to say what is in it. */
+/* Far longer than a pipe needs to answer FIONREAD. */
 constexpr auto deadline = std::chrono::seconds(10);
 
 class SlowFile : public testing::Test {
@@ -48,7 +48,7 @@ TEST_F(SlowFile, LocksNobodyOutOfTheStockPipe)
 	EXPECT_EQ(lseek(file.get(), 0, SEEK_CUR), off_t(bytes.size()));
 }
 
-/* Room that others used meanwhile: what does not fit is not taken from the file. */
+/* Others use the room during the call: bytes that do not fit stay in the file. */
 TEST_F(SlowFile, WhatNoLongerFitsStaysInTheFile)
 {
 	fuse.hold();

@@ -93,7 +93,7 @@ void give_up_soon(int fd)
 	checked(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &moment, sizeof(moment)), "SO_RCVTIMEO");
 }
 
-/* Until @size bytes have arrived, whatever the socket's low-water mark. */
+/* Until @size bytes have arrived, regardless of the socket's low-water mark. */
 void arrived(int fd, size_t size)
 {
 	std::string bytes(size, '\0');
