@@ -75,10 +75,9 @@ static struct folio *pp_arena_folio(struct pp_arena *arena, pgoff_t index)
 }
 
 /*
- * Map what of a block is behind the address of a fault.  False means that there is
- * something in the place of the first page: the core knows what that can be, from a
- * page that another thread was faster with to a marker of userfaultfd, and this
- * doesn't.
+ * Map the pages of a block from the address of a fault on.  False means that something
+ * is in the place of the first page already: a page that another thread has mapped, or
+ * a marker of userfaultfd.  The core knows what to do then; this function doesn't.
  */
 static bool pp_arena_map(struct vm_fault *vmf, struct folio *folio)
 {

@@ -14,7 +14,7 @@
 /*
  * The pseudo filesystem.  It is mounted as long as the module is loaded, like
  * the one of stock pipes: shutting it down with an inode in it would wait for
- * whoever watches that inode, and sync(2) would wait with it.  Each inode holds
+ * the tasks that watch that inode, and sync(2) would wait with it.  Each inode holds
  * the module, since O_PATH descriptors, watches and events that nobody has read
  * hold an inode without any open file.
  */
@@ -38,7 +38,7 @@ static const struct super_operations pp_super_operations = {
 
 static char *pp_dname(struct dentry *dentry, char *buffer, int buflen)
 {
-	/* What dynamic_dname() does, which modules can't call. */
+	/* The same as dynamic_dname(), which modules can't call. */
 	char name[48];
 	int len = snprintf(name, sizeof(name), "%s:[%lu]",
 			   dentry->d_name.name, d_inode(dentry)->i_ino) + 1;
@@ -102,7 +102,7 @@ void pp_fs_exit(void)
 	struct super_block *sb = pp_mnt->mnt_sb;
 
 	/*
-	 * Whoever has just evicted the last inode still has the mount and our
+	 * The task that has just evicted the last inode still has the mount and our
 	 * functions on the stack.  This reference makes sure that the superblock
 	 * is shut down here, after all of them.
 	 */

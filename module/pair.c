@@ -18,7 +18,7 @@
  * @a: a pipe
  * @b: another one
  *
- * Whoever locks two does so in the order of their addresses.
+ * The one with the lower address is locked first.
  */
 VISIBLE_IF_KUNIT
 void pp_lock_two(struct pp_ring *a, struct pp_ring *b)
@@ -147,7 +147,7 @@ static ssize_t pp_two(struct pp_ring *in, struct pp_ring *out, size_t len,
 	ssize_t ret;
 
 	do {
-		struct pp_visit in_visit, out_visit;
+		struct pp_visit in_visit = {}, out_visit = {};
 
 		pp_lock_two(in, out);
 		pp_ring_look(in, &in_visit);

@@ -49,7 +49,7 @@ MODULE_PARM_DESC(policy,
 		 "when splice takes pages out of the page cache: never, move (when asked by SPLICE_F_MOVE), auto (pages nobody came back to), always");
 
 /**
- * pp_policy_resolve() - What a caller's policy means now.
+ * pp_policy_resolve() - Find out what a caller's policy means now.
  * @policy: enum privpipe_policy
  * @flags: SPLICE_F_* of the call
  *
@@ -66,11 +66,11 @@ unsigned int pp_policy_resolve(unsigned int policy, unsigned int flags)
 }
 
 /*
- * What was taken under the policy "auto".  Reclaim leaves a shadow behind in the
- * page cache, by which a page that comes back is known to be wanted; a module can't,
- * so it remembers here, as a tag in the place that a page's hash says.  Who comes
- * later may overwrite it, and then a page is taken once more; one in 65,535 that
- * was never taken is found, and copied.
+ * The pages that were taken under the policy "auto".  Reclaim leaves a shadow behind
+ * in the page cache, so the kernel knows a page that comes back.  A module can't do
+ * that, so it remembers each page as a 16-bit tag in a hash table.  If another page
+ * overwrites the tag, the page may be taken a second time; a false match (1 in 65,535)
+ * costs one copy.
  */
 static u16 pp_ghosts[SZ_128K];
 

@@ -157,29 +157,6 @@ static void pp_ring_wake_readers(struct pp_ring *ring)
 	kill_fasync(&ring->fasync_readers, SIGIO, POLL_IN);
 }
 
-/**
- * pp_ring_look() - Note how a pipe is.
- * @ring: the pipe, locked just now
- * @visit: set up
- */
-void pp_ring_look(struct pp_ring *ring, struct pp_visit *visit)
-{
-	visit->empty = pp_ring_empty(ring);
-	visit->full = !pp_ring_room(ring);
-	visit->slept = false;
-}
-
-/**
- * pp_ring_lock() - Lock a pipe.
- * @ring: the pipe
- * @visit: set up for pp_ring_end_consume() or pp_ring_end_produce(), which unlock
- */
-void pp_ring_lock(struct pp_ring *ring, struct pp_visit *visit)
-{
-	mutex_lock(&ring->lock);
-	pp_ring_look(ring, visit);
-}
-
 static bool pp_ring_filled(struct pp_ring *ring, const struct pp_visit *visit)
 {
 	return visit->empty && !pp_ring_empty(ring);
@@ -206,7 +183,8 @@ int pp_ring_wait_data(struct pp_ring *ring, bool nonblock, struct pp_visit *visi
 		mutex_unlock(&ring->lock);
 		ret = wait_event_interruptible_exclusive(ring->rd_wait,
 							 pp_ring_readable(ring));
-		pp_ring_lock(ring, visit);
+		mutex_lock(&ring->lock);
+		pp_ring_look(ring, visit);
 		visit->slept = true;
 		if (ret)
 			return ret;
@@ -241,7 +219,8 @@ int pp_ring_wait_room(struct pp_ring *ring, bool nonblock, struct pp_visit *visi
 		mutex_unlock(&ring->lock);
 		ret = wait_event_interruptible_exclusive(ring->wr_wait,
 							 pp_ring_writable(ring));
-		pp_ring_lock(ring, visit);
+		mutex_lock(&ring->lock);
+		pp_ring_look(ring, visit);
 		visit->slept = true;
 		if (ret)
 			return ret;
@@ -352,7 +331,7 @@ void pp_ring_consume(struct pp_ring *ring, size_t len)
 }
 
 /**
- * pp_ring_reserve() - Promise room to a caller who has to read a file first.
+ * pp_ring_reserve() - Promise room to a caller that must read a file first.
  * @ring: the pipe, not locked
  * @stage: set up, without slots; on success its room is at most @pages.  Or NULL
  *	to wait until there is room, and promise none.

@@ -19,7 +19,7 @@
 
 /*
  * How many large folios are filled before a stream socket gets them: each message
- * costs as much as copying some pages, but what is copied has to stay in the
+ * costs as much as copying some pages, but the copied bytes must stay in the
  * CPU's cache.
  */
 #define PP_SEND_FOLIOS		4
@@ -165,7 +165,7 @@ static ssize_t pp_send_shared(struct pp_sending *s, size_t len)
 	return ret;
 }
 
-/* What pp_send_shared() needs; freed by pp_send_file(). */
+/* Allocate what pp_send_shared() needs; pp_send_file() frees it. */
 static bool pp_send_alloc(struct pp_sending *s, size_t len)
 {
 	size_t pages = DIV_ROUND_UP(offset_in_page(s->pos) + len, PAGE_SIZE);
@@ -226,7 +226,7 @@ static ssize_t pp_stock_add_read(struct pp_sending *s, struct pipe_inode_info *p
 /*
  * From a file to a stock pipe: one pass, as splice does it.  A file is read
  * with the pipe unlocked, since that may take long, and if the room is gone by
- * then its bytes are still in the file.  What can be read only once is
+ * then its bytes are still in the file.  A source that can be read only once is
  * read with the room held, as sendfile(2) does.
  */
 static ssize_t pp_send_stock(struct pp_sending *s, struct pipe_inode_info *pipe,

@@ -301,7 +301,7 @@ ssize_t pp_splice_read(struct file *in, loff_t *pos, struct pipe_inode_info *pip
 }
 
 /*
- * Take the page at the tail of a stock pipe, which is locked and still has to release
+ * Take the page at the tail of a stock pipe, which is locked and still must release
  * the buffer.  A page that came from a file is taken by policy, since that evicts it.
  * Any other page is the pipe's alone, or it is refused.  A page that was charged as
  * a pipe's buffer is copied: taking it would end the charge.  May sleep, so the
@@ -317,7 +317,7 @@ struct folio *pp_take_stock(struct pipe_inode_info *pipe,
 	if (buf->offset || buf->len != PAGE_SIZE || folio_test_large(folio) ||
 	    PageMemcgKmem(buf->page))
 		return NULL;
-	/* What it means even for a caller that asks: nothing is taken at all. */
+	/* "never" holds even for a caller that asks, and for pages of no file. */
 	if (pp_policy_resolve(PRIVPIPE_POLICY_DEFAULT, SPLICE_F_MOVE) == PRIVPIPE_POLICY_NEVER)
 		return NULL;
 	if (folio->mapping &&

@@ -93,7 +93,7 @@ enum pp_counter pp_judge(struct pp_taking *t, const struct pp_group *g)
 
 	KUNIT_STATIC_STUB_REDIRECT(pp_judge, t, g);
 
-	/* What a file without a page cache put into the pipe has no owner. */
+	/* A file without a page cache puts pages into the pipe that have no owner. */
 	if (folio->mapping != t->in->f_mapping)
 		return PP_refused_uncached_pages;
 	if (first->page != folio_page(folio, 0) || first->offset ||
@@ -207,7 +207,7 @@ static ssize_t pp_take_buffers(struct pp_taking *t)
 			break;
 		verdict = pp_judge(t, &g);
 		if (verdict == PP_file_taken_pages) {
-			/* What comes before it goes in before it. */
+			/* The refused pages before it enter before it. */
 			ret = pp_copy_buffers(t, uncopied, g.from, &done);
 			if (ret)
 				return done ?: ret;

@@ -131,7 +131,7 @@ static bool pp_head_open(struct pp_ring *ring)
 	size_t offset = offset_in_page(slot->offset);
 	struct folio *folio;
 
-	/* What is being sent may be referred to already. */
+	/* The target may refer to a page already while that is being sent. */
 	if (!(slot->flags & PP_SLOT_MERGE) ||
 	    ring->head - ring->tail <= ring->draining)
 		return false;
