@@ -4,7 +4,7 @@
  *
  * A module can't safely take an anonymous page from a process, but it can take
  * back a page that it mapped itself: unmap_mapping_range() removes it from every
- * process at once, and when nobody has it pinned it is ours alone.
+ * process at once, and if nobody has pinned the page, nobody else uses it then.
  */
 #include <linux/file.h>
 #include <linux/mm.h>
@@ -21,7 +21,7 @@
 #include "ring.h"
 #include "stats.h"
 
-/* How many pages are one folio, where an arena has room for all of it. */
+/* The pages of one folio, where an arena has room for all of them. */
 #define PP_BLOCK_PAGES	((unsigned long)SZ_64K >> PAGE_SHIFT)
 
 /**
@@ -32,7 +32,7 @@
  * @folios: the single pages that exist, by their index
  * @blocks: the blocks that exist, by their index; there are no single pages then
  * @pages: how long it is
- * @user: whose limit @pages counts against
+ * @user: the user whose limit @pages counts against
  */
 struct pp_arena {
 	struct mutex lock;	/* see above */
@@ -42,7 +42,7 @@ struct pp_arena {
 	struct user_struct *user;
 };
 
-/* Add zeros, @pages of them in one folio. */
+/* Add a folio of @pages zeroed pages. */
 static struct folio *pp_arena_add(struct xarray *folios, unsigned long index,
 				  unsigned int pages)
 {
@@ -75,10 +75,9 @@ static struct folio *pp_arena_folio(struct pp_arena *arena, pgoff_t index)
 }
 
 /*
- * Map what of a block is behind the address of a fault.  False means that there is
- * something in the place of the first page: the core knows what that can be, from a
- * page that another thread was faster with to a marker of userfaultfd, and this
- * doesn't.
+ * Map the pages of a block from the address of a fault on.  False means that something
+ * is in the place of the first page already: a page that another thread has mapped, or
+ * a marker of userfaultfd.  The core knows what to do then; this function doesn't.
  */
 static bool pp_arena_map(struct vm_fault *vmf, struct folio *folio)
 {
@@ -108,7 +107,7 @@ static vm_fault_t pp_arena_fault(struct vm_fault *vmf)
 	if (folio && folio_test_large(folio) && pp_arena_map(vmf, folio)) {
 		ret = VM_FAULT_NOPAGE;
 	} else if (folio) {
-		/* Until the core has mapped it, this keeps it from being taken. */
+		/* Until the core has mapped the page, this reference prevents a take. */
 		folio_get(folio);
 		vmf->page = folio_page(folio, vmf->pgoff % folio_nr_pages(folio));
 		ret = 0;
@@ -136,7 +135,7 @@ static int pp_arena_mmap(struct file *file, struct vm_area_struct *vma)
 	return 0;
 }
 
-/* Free an arena that is mapped nowhere any more. */
+/* Free an arena that is no longer mapped. */
 static void pp_arena_destroy(void *private)
 {
 	struct pp_arena *arena = private;
@@ -195,8 +194,8 @@ struct file *pp_arena_create(u64 length)
 }
 
 /*
- * Replace a block of which a part is given away by single pages.  The mapping is
- * to be that of all of it, while the arena is locked.
+ * Replace a block by single pages, before a part of it is given away.  The arena is
+ * locked.
  */
 static int pp_arena_split(struct pp_arena *arena, struct address_space *mapping,
 			  unsigned long block)
@@ -255,7 +254,7 @@ static struct folio *pp_arena_take(struct pp_arena *arena,
 	if (folio_ref_count(folio) != 1)
 		goto out_refused;
 	xa_erase(folios, index);
-	/* The core marks it dirty at a write fault; that means nothing here. */
+	/* The core marks the page dirty at a write fault, which has no meaning here. */
 	folio_clear_dirty(folio);
 	return folio;
 
@@ -314,7 +313,7 @@ bool pp_arena_gift(struct pp_ring *ring, unsigned long addr, size_t *len)
 
 	mmap_read_lock(current->mm);
 	vma = vma_lookup(current->mm, addr);
-	/* Giving away changes the memory, so it takes the right to write it. */
+	/* Giving a page away changes the memory, so it requires the right to write. */
 	if (vma && vma->vm_ops == &pp_arena_vm_ops && vma->vm_flags & VM_WRITE &&
 	    arch_vma_access_permitted(vma, true, false, false)) {
 		file = get_file(vma->vm_file);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Carrying out a command: by ioctl or by IORING_OP_URING_CMD, on a file whose
- * table of commands the caller has.
+ * Carry out a command, by ioctl or by IORING_OP_URING_CMD, from the table of commands that
+ * the caller passes.
  */
 #include <linux/compat.h>
 #include <linux/io_uring/cmd.h>
@@ -12,7 +12,7 @@
 #include "trace.h"
 
 /**
- * pp_call_copy_back() - Give the caller its structure back.
+ * pp_call_copy_back() - Copy the structure back to the caller.
  * @call: the command, which has set members of its argument
  *
  * Return: 0 or -EFAULT.
@@ -49,7 +49,7 @@ long pp_command(const struct pp_command *commands, struct file *file,
 
 	if (nr >= PP_COMMANDS || cmd != _IO(PRIVPIPE_IOC_TYPE, nr))
 		return -ENOTTY;
-	/* Also not while the CPU guesses that it is in range. */
+	/* Nor may a CPU that speculates use a number out of range. */
 	command = &commands[array_index_nospec(nr, PP_COMMANDS)];
 	if (!command->run)
 		return -ENOTTY;
@@ -63,7 +63,7 @@ long pp_command(const struct pp_command *commands, struct file *file,
 	ret = copy_struct_from_user(&call.arg, command->size, uarg, usize);
 	if (ret)
 		return ret;
-	/* Another thread may have changed it since. */
+	/* Another thread may have changed the size since. */
 	call.arg.size_member = usize;
 	call.usize = usize;
 	call.size = command->size;
@@ -78,9 +78,9 @@ long pp_command(const struct pp_command *commands, struct file *file,
  * @commands: the PP_COMMANDS commands that the file knows
  * @cmd: the request
  * @issue_flags: with IO_URING_F_NONBLOCK this is the submitting task, which
- *	must not wait: io_uring repeats what answers -EAGAIN on a worker
+ *	must not wait: after -EAGAIN io_uring repeats the request on a worker
  *
- * Return: what the ioctl would return.
+ * Return: as the ioctl.
  */
 int pp_command_uring(const struct pp_command *commands, struct io_uring_cmd *cmd,
 		     unsigned int issue_flags)
@@ -99,7 +99,7 @@ int pp_command_uring(const struct pp_command *commands, struct io_uring_cmd *cmd
 
 	ret = pp_command(commands, cmd->file, cmd->cmd_op, u64_to_user_ptr(arg),
 			 issue_flags & IO_URING_F_NONBLOCK);
-	/* There is no system call here that could be restarted. */
+	/* No system call is there to be restarted. */
 	if (ret == -ERESTARTSYS)
 		ret = -EINTR;
 	return ret;

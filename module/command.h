@@ -13,9 +13,9 @@ struct io_uring_cmd;
  * struct pp_call - one command being carried out
  * @file: the descriptor it was made on
  * @uarg: the caller's structure
- * @usize: how large the caller thinks that is
- * @size: how large we know it to be
- * @arg: our copy of it
+ * @usize: its size as the caller knows it
+ * @size: its size as we know it
+ * @arg: our copy of the structure
  * @nonblock: answer -EAGAIN instead of waiting
  */
 struct pp_call {

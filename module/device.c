@@ -22,8 +22,8 @@
 #include "trace.h"
 
 /*
- * Give the caller descriptors: @fds are members of call->arg.  Nobody sees them
- * before everything that can fail is done.  The files are consumed.
+ * Give the caller descriptors: @fds are members of call->arg.  They become visible only
+ * after everything that can fail.  The files are consumed.
  */
 static int pp_return_files(struct pp_call *call, struct file **files,
 			   __s32 **fds, unsigned int nr, unsigned int flags)

@@ -29,7 +29,7 @@ static __poll_t pp_poll(struct file *file, poll_table *wait)
 	if (file->f_mode & FMODE_WRITE)
 		poll_wait(file, &ring->wr_wait, wait);
 
-	/* While somebody drains the pipe nobody can say; the end of it wakes us. */
+	/* During a drain this is undecided; the end of the drain wakes waiters. */
 	if (file->f_mode & FMODE_READ && !READ_ONCE(ring->draining)) {
 		if (!pp_ring_empty(ring))
 			mask |= EPOLLIN | EPOLLRDNORM;
@@ -121,12 +121,12 @@ static void pp_end_attach(struct pp_ring *ring, struct file *file, int by)
 		WRITE_ONCE(ring->readers, ring->readers + by);
 	if (file->f_mode & FMODE_WRITE)
 		WRITE_ONCE(ring->writers, ring->writers + by);
-	/* The last one of a side is gone, or the first one has come. */
+	/* The last end of a side was closed, or the first was opened. */
 	if (!ring->readers != !ring->writers)
 		pp_ring_wake_all(ring);
 	/*
-	 * Without a file no call is using the pipe, and nobody can read what is
-	 * left.  The inode may stay: an O_PATH descriptor can open it again.
+	 * Without a file no call is using the pipe, and nobody can read the rest.
+	 * The inode may stay: an O_PATH descriptor can open it again.
 	 */
 	if (!ring->readers && !ring->writers)
 		pp_ring_clear(ring);
@@ -178,7 +178,7 @@ static const struct pp_kind pp_end = {
 
 /**
  * pp_end_pair() - Open both ends of a new pipe.
- * @ring: the pipe, whose ownership passes on, also when this fails
+ * @ring: the pipe; consumed, also when this fails
  * @flags: O_NONBLOCK, O_DIRECT
  * @ends: returns the read end and the write end
  *

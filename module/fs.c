@@ -14,7 +14,7 @@
 /*
  * The pseudo filesystem.  It is mounted as long as the module is loaded, like
  * the one of stock pipes: shutting it down with an inode in it would wait for
- * whoever watches that inode, and sync(2) would wait with it.  Each inode holds
+ * the tasks that watch that inode, and sync(2) would wait with it.  Each inode holds
  * the module, since O_PATH descriptors, watches and events that nobody has read
  * hold an inode without any open file.
  */
@@ -38,7 +38,7 @@ static const struct super_operations pp_super_operations = {
 
 static char *pp_dname(struct dentry *dentry, char *buffer, int buflen)
 {
-	/* What dynamic_dname() does, which modules can't call. */
+	/* The same as dynamic_dname(), which modules can't call. */
 	char name[48];
 	int len = snprintf(name, sizeof(name), "%s:[%llu]",
 			   dentry->d_name.name, (u64)d_inode(dentry)->i_ino) + 1;
@@ -74,7 +74,7 @@ static int pp_init_fs_context(struct fs_context *fc)
 	return 0;
 }
 
-/* Without an owner: its superblock would hold the module for ever. */
+/* Without an owner, or else the superblock would hold the module forever. */
 static struct file_system_type pp_fs_type = {
 	.name			= "privpipe",
 	.init_fs_context	= pp_init_fs_context,
@@ -93,16 +93,17 @@ int pp_fs_init(void)
 }
 
 /**
- * pp_fs_exit() - Unmount it; nobody holds the module, so all inodes are gone.
+ * pp_fs_exit() - Unmount the filesystem.
  *
- * When this returns the core has forgotten the filesystem.
+ * Nobody holds the module, so all inodes are gone.  When this returns, the core no
+ * longer refers to the filesystem.
  */
 void pp_fs_exit(void)
 {
 	struct super_block *sb = pp_mnt->mnt_sb;
 
 	/*
-	 * Whoever has just evicted the last inode still has the mount and our
+	 * The task that has just evicted the last inode still has the mount and our
 	 * functions on the stack.  This reference makes sure that the superblock
 	 * is shut down here, after all of them.
 	 */
@@ -115,7 +116,7 @@ void pp_fs_exit(void)
 	/* sync(2) and others that walk all superblocks may keep it in the list. */
 	while (!hlist_empty(&pp_fs_type.fs_supers))
 		msleep(20);
-	/* The one who removed it looks at the type once more, under a spinlock. */
+	/* The task that removed it reads the type once more, under a spinlock. */
 	synchronize_rcu();
 }
 
@@ -123,8 +124,8 @@ void pp_fs_exit(void)
  * pp_file_create() - Open a file on a new inode of the pseudo filesystem.
  * @kind: what it is
  * @flags: O_RDONLY, O_WRONLY or O_RDWR, and file flags
- * @private: what @kind->destroy frees; the inode owns it from now on, also when
- *	this fails
+ * @private: passed to @kind->destroy, which frees it; the inode owns it from now on,
+ *	also when this fails
  *
  * The inode holds the module until it is evicted.
  *

@@ -7,11 +7,11 @@
 
 /**
  * struct pp_kind - a kind of file in the pseudo filesystem
- * @name: what /proc/PID/fd shows before the inode number
+ * @name: the name that /proc/PID/fd shows before the inode number
  * @mode: S_IFIFO or S_IFREG
  * @fops: operations of its files; without an owner, since the inode holds the
  *	module
- * @destroy: frees what an inode of this kind owns, once it is evicted
+ * @destroy: frees the private data of an inode when the inode is evicted
  */
 struct pp_kind {
 	const char *name;

@@ -38,7 +38,7 @@ static bool pp_over(unsigned long pages, const unsigned long *parameter)
 	       !capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN);
 }
 
-/* Returns how many pages @user has then, stock pipes included. */
+/* Returns how many pages @user has afterwards, including those of stock pipes. */
 static unsigned long pp_user_add(struct user_struct *user, long pages)
 {
 	return atomic_long_add_return(pages, &user->pipe_bufs);
@@ -63,7 +63,7 @@ int pp_charge(struct user_struct *user, unsigned long pages)
 }
 
 /**
- * pp_uncharge() - Count pages no longer.
+ * pp_uncharge() - Stop counting pages.
  * @user: the user
  * @pages: how many
  */
@@ -74,7 +74,7 @@ void pp_uncharge(struct user_struct *user, unsigned long pages)
 
 /**
  * pp_round_pages() - The capacity of a pipe, by the rules of F_SETPIPE_SZ.
- * @size: what is asked for, in bytes
+ * @size: the wanted capacity, in bytes
  *
  * Return: pages, a power of two, or 0 when @size is too large.
  */
@@ -88,7 +88,7 @@ unsigned int pp_round_pages(unsigned int size)
 /**
  * pp_charge_pipe() - Decide on the capacity of a new pipe and count it.
  * @user: the user
- * @size: the capacity that is asked for in bytes, or 0 for the default
+ * @size: the wanted capacity in bytes, or 0 for the default
  * @pages: returns the capacity
  *
  * Return: 0, or an error as struct privpipe_create describes.
@@ -123,13 +123,13 @@ int pp_charge_pipe(struct user_struct *user, unsigned int size, unsigned int *pa
 }
 
 /**
- * pp_recharge() - Count a pipe with another capacity.
+ * pp_recharge() - Count a pipe with a new capacity.
  * @user: the user
  * @from: its capacity in pages until now
  * @to: its capacity in pages then
  *
- * Return: 0, or -EPERM over a limit that holds for the current task; no limit
- * forbids to shrink.
+ * Return: 0, or -EPERM over a limit that holds for the current task; shrinking is always
+ * allowed.
  */
 int pp_recharge(struct user_struct *user, unsigned int from, unsigned int to)
 {

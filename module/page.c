@@ -3,7 +3,7 @@
  * Private folios: allocating and filling them.
  *
  * Folios are large because one copy into a large folio that is still in the
- * CPU's cache costs no more than handing over somebody else's pages one by one.
+ * CPU's cache costs no more than passing on pages of others one by one.
  */
 #include <kunit/static_stub.h>
 #include <linux/highmem.h>
@@ -22,8 +22,8 @@ module_param_named(debug, pp_debug, bool, 0644);
 MODULE_PARM_DESC(debug, "check every folio that enters or leaves a pipe");
 
 /*
- * Allocate, in smaller folios if need be: they do as well, so do not reclaim for
- * large ones.
+ * Allocate, in a smaller folio if necessary: it is good enough, so do not reclaim memory
+ * for a large one.
  */
 static struct folio *pp_folio_new(unsigned int order)
 {
@@ -90,7 +90,7 @@ void pp_slot_free(struct pp_slot slot)
  * @len: how many bytes there will be, not 0
  *
  * The slots together count for as many pages as @len bytes at @offset touch.
- * Fewer than @len bytes get room when the stage is full or memory is short.
+ * There is room for fewer than @len bytes if the stage is full or memory is short.
  *
  * Context: may sleep.
  * Return: 0, or -ENOMEM when nothing was added.
@@ -135,7 +135,7 @@ size_t pp_stage_bytes(const struct pp_stage *stage)
 }
 
 /**
- * pp_stage_bvec() - Describe a stage to what reads or writes it.
+ * pp_stage_bvec() - Describe a stage as an array of bio_vec.
  * @stage: the stage, which keeps the folios
  * @bvec: filled in, an element for each slot
  */
@@ -172,7 +172,7 @@ void pp_stage_cut(struct pp_stage *stage, size_t len)
 }
 
 /**
- * pp_stage_fit() - Cut a stage, and let it have no folio that is too large.
+ * pp_stage_fit() - Cut a stage, and replace a last folio that is too large.
  * @stage: the stage, with nothing in it yet
  * @len: how many bytes it shall have room for; not 0, and not more than it has
  *
@@ -228,8 +228,8 @@ void pp_copy_folio(struct folio *to, size_t to_offset, struct folio *from,
  * pp_check_private() - Check that a folio is the pipe's alone.
  * @slot: a slot about to enter or to leave a ring
  *
- * Reclaim and compaction may refer to a folio that is on the LRU for a moment,
- * and a target to one that it was given, although it took less or failed.
+ * Reclaim and compaction may refer for a moment to a folio that is on the LRU.  A target
+ * may refer to a folio that it was given, even if it accepted fewer bytes or failed.
  */
 void pp_check_private(const struct pp_slot *slot)
 {
@@ -242,7 +242,7 @@ void pp_check_private(const struct pp_slot *slot)
 	WARN_ON_ONCE(folio_mapped(slot->folio) && !(slot->flags & PP_SLOT_SHARED));
 	if (slot->flags & (PP_SLOT_SHARED | PP_SLOT_FOREIGN))
 		return;
-	/* Somebody may look the page up by a stale pointer, and let go again. */
+	/* A lookup by a stale pointer may take a reference for a moment. */
 	for (tries = 0; folio_ref_count(slot->folio) != 1; tries++) {
 		if (WARN_ON_ONCE(tries == 1000))
 			break;

@@ -29,8 +29,9 @@ struct pp_slot {
 };
 
 /*
- * How many slots are staged on the stack at a time.  What is no file is read once,
- * and 255 pages, one less than a pipe of 1 MiB, need 15 large folios and 4 others.
+ * How many slots are staged on the stack at a time.  Devices and sockets are read in
+ * one pass, so a stage must hold a whole pipe of 1 MiB; its worst case, 255 pages, is
+ * 15 large folios plus folios of 8, 4, 2 and 1 pages.
  */
 #define PP_STAGE_SLOTS	20
 

@@ -18,7 +18,7 @@
  * @a: a pipe
  * @b: another one
  *
- * Whoever locks two does so in the order of their addresses.
+ * The one with the lower address is locked first.
  */
 VISIBLE_IF_KUNIT
 void pp_lock_two(struct pp_ring *a, struct pp_ring *b)
@@ -30,8 +30,8 @@ void pp_lock_two(struct pp_ring *a, struct pp_ring *b)
 }
 
 /*
- * Wait until one pipe has bytes and the other one has room; neither is locked.  As
- * this says nothing about the moment after, callers lock and look again.
+ * Wait until one pipe has bytes and the other one has room; neither is locked.  That may
+ * change at once, so callers lock the pipes and check again.
  * Returns 1, 0 when @in is empty and has no writer, or an error.
  */
 static int pp_two_ready(struct pp_ring *in, struct pp_ring *out, bool nonblock)
@@ -45,7 +45,7 @@ static int pp_two_ready(struct pp_ring *in, struct pp_ring *out, bool nonblock)
 	if (data < 0)
 		return data;
 
-	/* Also at the end of the input, a missing reader is what counts. */
+	/* A missing reader takes precedence, also over the end of the input. */
 	room = pp_ring_reserve(out, NULL, 0, nonblock);
 	return room ?: data;
 }
@@ -74,7 +74,7 @@ static ssize_t pp_copy_slot(struct pp_ring *out, const struct pp_slot *slot,
 	return copy.len;
 }
 
-/* Move what can be moved as a whole, copy the rest; both are locked. */
+/* Move the slots that can move as a whole, copy the rest; both pipes are locked. */
 static ssize_t pp_move(struct pp_ring *in, struct pp_ring *out, size_t len)
 {
 	ssize_t done = 0;
@@ -91,7 +91,7 @@ static ssize_t pp_move(struct pp_ring *in, struct pp_ring *out, size_t len)
 		} else {
 			unsigned int flags = PP_SLOT_PACKET;
 
-			/* All of it is as good as the original. */
+			/* A copy of the whole slot can be added to, like the original. */
 			if (n <= len)
 				flags |= PP_SLOT_MERGE;
 			n = pp_copy_slot(out, slot, len, slot->flags & flags);
@@ -107,8 +107,8 @@ static ssize_t pp_move(struct pp_ring *in, struct pp_ring *out, size_t len)
 }
 
 /*
- * Copy what there is room for; both pipes are locked.  If the pages were shared, as
- * the stock tee does, then neither pipe would have pages of its own.
+ * Copy as far as there is room; both pipes are locked.  If they shared the pages, as after
+ * the stock tee, neither pipe would own its pages.
  */
 static ssize_t pp_tee_copy(struct pp_ring *in, struct pp_ring *out, size_t len)
 {
@@ -147,7 +147,7 @@ static ssize_t pp_two(struct pp_ring *in, struct pp_ring *out, size_t len,
 	ssize_t ret;
 
 	do {
-		struct pp_visit in_visit, out_visit;
+		struct pp_visit in_visit = {}, out_visit = {};
 
 		pp_lock_two(in, out);
 		pp_ring_look(in, &in_visit);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * When a page may be taken out of the page cache: the parameter "policy", and what
- * the policy "auto" remembers.
+ * When a page may be taken out of the page cache: the parameter "policy", and the memory of
+ * the policy "auto".
  */
 #include <linux/fs.h>
 #include <linux/hash.h>
@@ -15,7 +15,7 @@
 
 #include "policy.h"
 
-/* From PRIVPIPE_POLICY_NEVER on: the default can't be the default. */
+/* The names from PRIVPIPE_POLICY_NEVER on: the parameter can't be "default". */
 static const char *const pp_policy_names[] = {
 	"never", "move", "auto", "always",
 };
@@ -49,7 +49,7 @@ MODULE_PARM_DESC(policy,
 		 "when splice takes pages out of the page cache: never, move (when asked by SPLICE_F_MOVE), auto (pages nobody came back to), always");
 
 /**
- * pp_policy_resolve() - What a caller's policy means now.
+ * pp_policy_resolve() - Find out what a caller's policy means now.
  * @policy: enum privpipe_policy
  * @flags: SPLICE_F_* of the call
  *
@@ -66,11 +66,11 @@ unsigned int pp_policy_resolve(unsigned int policy, unsigned int flags)
 }
 
 /*
- * What was taken under the policy "auto".  Reclaim leaves a shadow behind in the
- * page cache, by which a page that comes back is known to be wanted; a module can't,
- * so it remembers here, as a tag in the place that a page's hash says.  Who comes
- * later may overwrite it, and then a page is taken once more; one in 65,535 that
- * was never taken is found, and copied.
+ * The pages that were taken under the policy "auto".  Reclaim leaves a shadow behind
+ * in the page cache, so the kernel knows a page that comes back.  A module can't do
+ * that, so it remembers each page as a 16-bit tag in a hash table.  If another page
+ * overwrites the tag, the page may be taken a second time; a false match (1 in 65,535)
+ * costs one copy.
  */
 static u16 pp_ghosts[SZ_128K];
 
@@ -97,7 +97,7 @@ void pp_ghost_leave(struct inode *inode, pgoff_t index)
 }
 
 /**
- * pp_ghost_met() - Whether a page came back after it was taken.
+ * pp_ghost_met() - Whether a page has come back after it was taken.
  * @inode: whose page
  * @folio: the page, which counts as active from now on if so
  *

@@ -2,12 +2,12 @@
 /*
  * Folios that were used and will be used again.
  *
- * Most kernels zero what they allocate, which takes as long as the copy that follows,
- * and charging it to a memory cgroup takes nearly as long again.  A folio from a pool
+ * Most kernels zero the memory that they allocate, which takes as long as the copy that
+ * follows, and charging it to a memory cgroup takes nearly as long again.  A folio from a pool
  * is charged already, and still in the CPU's cache.
  *
  * Folios in a pool stay charged to the cgroup that they were allocated for.  They are
- * given back when nobody needed them for a while, or when reclaim asks for them.
+ * freed when nobody has needed them for a while, or when reclaim asks for them.
  * privpipe_harden.ko includes this file and has pools of its own.
  */
 #include <linux/cred.h>
@@ -66,7 +66,7 @@ static bool pp_folio_poisoned(struct folio *folio)
 #ifdef CONFIG_MEMORY_FAILURE
 	unsigned long i;
 
-	/* Where memory never failed, do not spend time on looking at every page. */
+	/* If memory has never failed, do not spend time on checking every page. */
 	if (likely(!READ_ONCE(folio_pgdat(folio)->mf_stats.total)))
 		return false;
 	for (i = 0; i < folio_nr_pages(folio); i++)
@@ -126,7 +126,7 @@ static struct folio *pp_pool_find(struct pp_pool *pool)
 
 	guard(rcu)();
 	payer = pp_current_payer();
-	/* The last one in is the one that is still in the CPU's cache. */
+	/* The latest one is still in the CPU's cache. */
 	list_for_each_entry(folio, &pool->folios, lru)
 		if (folio_ref_count(folio) == 1 && folio->index == user &&
 		    pp_payer(folio_memcg(folio)) == payer)
@@ -188,7 +188,7 @@ static bool pp_folio_mark(struct folio *folio, gfp_t gfp)
 			return true;
 	}
 
-	/* This must not kill anybody either; the next new folio tries again. */
+	/* This must not trigger the OOM killer; the next new folio tries again. */
 	mark = kmem_cache_alloc_lru(pp_mark_cache, &pp_marks,
 				    (gfp & GFP_KERNEL) | __GFP_ACCOUNT |
 				    __GFP_NORETRY | __GFP_NOWARN);
@@ -213,7 +213,7 @@ struct folio *pp_pool_new(gfp_t gfp, unsigned int order)
 	if (!folio)
 		return NULL;
 	folio->index = __kuid_val(current_uid());
-	/* The pool's CPU, from 1 on; 0 is for none. */
+	/* The pool's CPU, counted from 1; 0 for none. */
 	folio->private = NULL;
 	if (pp_folio_mark(folio, gfp))
 		folio->private = (void *)(raw_smp_processor_id() + 1UL);
@@ -261,7 +261,7 @@ static enum lru_status pp_mark_drop(struct list_head *item, struct list_lru_one 
 }
 
 /**
- * pp_pools_age() - Give back the folios that nobody needed since the last time.
+ * pp_pools_age() - Free the folios that nobody has needed since the last call.
  * @work: not used
  *
  * Runs every second while there are any, so that an idle machine keeps nothing, and

@@ -157,29 +157,6 @@ static void pp_ring_wake_readers(struct pp_ring *ring)
 	kill_fasync(&ring->fasync_readers, SIGIO, POLL_IN);
 }
 
-/**
- * pp_ring_look() - Note how a pipe is.
- * @ring: the pipe, locked just now
- * @visit: set up
- */
-void pp_ring_look(struct pp_ring *ring, struct pp_visit *visit)
-{
-	visit->empty = pp_ring_empty(ring);
-	visit->full = !pp_ring_room(ring);
-	visit->slept = false;
-}
-
-/**
- * pp_ring_lock() - Lock a pipe.
- * @ring: the pipe
- * @visit: set up for pp_ring_end_consume() or pp_ring_end_produce(), which unlock
- */
-void pp_ring_lock(struct pp_ring *ring, struct pp_visit *visit)
-{
-	mutex_lock(&ring->lock);
-	pp_ring_look(ring, visit);
-}
-
 static bool pp_ring_filled(struct pp_ring *ring, const struct pp_visit *visit)
 {
 	return visit->empty && !pp_ring_empty(ring);
@@ -206,7 +183,8 @@ int pp_ring_wait_data(struct pp_ring *ring, bool nonblock, struct pp_visit *visi
 		mutex_unlock(&ring->lock);
 		ret = wait_event_interruptible_exclusive(ring->rd_wait,
 							 pp_ring_readable(ring));
-		pp_ring_lock(ring, visit);
+		mutex_lock(&ring->lock);
+		pp_ring_look(ring, visit);
 		visit->slept = true;
 		if (ret)
 			return ret;
@@ -242,7 +220,8 @@ int pp_ring_wait_room(struct pp_ring *ring, bool nonblock, struct pp_visit *visi
 		mutex_unlock(&ring->lock);
 		ret = wait_event_interruptible_exclusive(ring->wr_wait,
 							 pp_ring_writable(ring));
-		pp_ring_lock(ring, visit);
+		mutex_lock(&ring->lock);
+		pp_ring_look(ring, visit);
 		visit->slept = true;
 		if (ret)
 			return ret;
@@ -250,7 +229,7 @@ int pp_ring_wait_room(struct pp_ring *ring, bool nonblock, struct pp_visit *visi
 }
 
 /**
- * pp_ring_wake_all() - Tell that an end was opened or closed.
+ * pp_ring_wake_all() - Wake everybody: an end was opened or closed.
  * @ring: the pipe
  */
 void pp_ring_wake_all(struct pp_ring *ring)
@@ -262,7 +241,7 @@ void pp_ring_wake_all(struct pp_ring *ring)
 }
 
 /**
- * pp_ring_end_consume() - Unlock after taking bytes out, and wake who waits.
+ * pp_ring_end_consume() - Unlock after taking bytes out, and wake waiters.
  * @ring: the pipe, locked
  * @visit: from pp_ring_lock()
  */
@@ -280,7 +259,7 @@ void pp_ring_end_consume(struct pp_ring *ring, const struct pp_visit *visit)
 }
 
 /**
- * pp_ring_end_produce() - Unlock after putting bytes in, and wake who waits.
+ * pp_ring_end_produce() - Unlock after putting bytes in, and wake waiters.
  * @ring: the pipe, locked
  * @visit: from pp_ring_lock()
  */
@@ -331,7 +310,7 @@ struct pp_slot pp_ring_pop(struct pp_ring *ring)
 }
 
 /**
- * pp_ring_consume() - Forget bytes at the tail.
+ * pp_ring_consume() - Remove bytes at the tail.
  * @ring: the pipe, locked
  * @len: how many, at most what is there
  */
@@ -353,15 +332,15 @@ void pp_ring_consume(struct pp_ring *ring, size_t len)
 }
 
 /**
- * pp_ring_reserve() - Promise room to a caller who has to read a file first.
+ * pp_ring_reserve() - Promise room to a caller that must read a file first.
  * @ring: the pipe, not locked
  * @stage: set up, without slots; on success its room is at most @pages.  Or NULL
  *	to wait until there is room, and promise none.
  * @pages: how much is wanted
  * @nonblock: don't wait
  *
- * The pipe stays usable meanwhile.  pp_ring_publish() uses up the promise and
- * pp_ring_unreserve() gives back what is left.
+ * The pipe stays usable.  pp_ring_publish() uses up the promised room, and
+ * pp_ring_unreserve() gives back the rest.
  *
  * Return: what pp_ring_wait_room() returns.
  */
@@ -410,9 +389,9 @@ void pp_ring_unreserve(struct pp_stage *stage)
  * @ring: the pipe, locked
  * @slot: the slot
  *
- * A folio can be larger than its bytes need.  Being so by one large folio in
- * all saves copies; beyond that a pipe would hold more memory than its capacity
- * admits to.
+ * A folio can be larger than its bytes need.  To save copies, the folios of a pipe may
+ * be too large by one large folio in all; beyond that, the pipe would hold much more
+ * memory than its capacity.
  *
  * Return: false when the bytes should be copied to smaller folios instead.
  */
@@ -440,7 +419,7 @@ void pp_ring_push_fitting(struct pp_ring *ring, struct pp_slot slot)
 
 		piece.folio = pp_folio_alloc(pp_slot_pages(&slot));
 		if (!piece.folio)
-			break;	/* rather too much memory than lost bytes */
+			break;	/* better too much memory than lost bytes */
 		piece.len = min_t(size_t, slot.len,
 				  folio_size(piece.folio) - piece.offset);
 		pp_copy_folio(piece.folio, piece.offset, slot.folio, slot.offset, piece.len);
@@ -455,7 +434,7 @@ void pp_ring_push_fitting(struct pp_ring *ring, struct pp_slot slot)
 	pp_ring_push(ring, slot);
 }
 
-/* Says so when a caller needs more pages than were reserved for it: a bug. */
+/* Warns of a bug: a caller needs more pages than were reserved for it. */
 VISIBLE_IF_KUNIT
 bool pp_ring_promised(unsigned int pages, unsigned int room)
 {
@@ -468,8 +447,8 @@ bool pp_ring_promised(unsigned int pages, unsigned int room)
  * pp_ring_publish() - Put a filled stage in, into the room that it has reserved.
  * @stage: the stage, whose pipe is not locked; its slots and their room are used up
  *
- * Slots that the room does not suffice for are dropped: lost bytes are better
- * than a slot in the place of another one.
+ * Slots beyond the reserved room are dropped: lost bytes are better than one slot in
+ * the place of another.
  */
 void pp_ring_publish(struct pp_stage *stage)
 {
@@ -512,7 +491,7 @@ void pp_ring_publish(struct pp_stage *stage)
  * @drain: filled in
  *
  * The bytes stay in the pipe and other consumers wait until
- * pp_ring_drain_end(); producers go on.
+ * pp_ring_drain_end(); producers continue.
  *
  * Return: 1 when there is something, else what pp_ring_wait_data() returns.
  */
@@ -551,11 +530,11 @@ int pp_ring_drain_begin(struct pp_ring *ring, bool nonblock, size_t len,
 }
 
 /*
- * A target can keep references to what it was given, also when it took less or failed:
- * a socket until it has sent, FUSE until its server lets go.  It takes them while it is
- * written to, so they show now, or are gone for good.  Of a slot that it accepted
- * in part it has that part, and pp_head_open() knows what to do; of one that it did
- * not accept it may have any byte, so nothing is added to that.
+ * A target can keep references to the folios that it was given, even if it accepted fewer
+ * bytes or failed: a socket until it has sent them, FUSE until its server releases them.
+ * It takes them while it is written to, so either they exist now or they never will.  Of a
+ * slot that the target accepted in part it may have that part, which pp_head_open() knows.
+ * Of a slot that it did not accept it may have any byte, so nothing is added to that slot.
  */
 static void pp_ring_mark_shared(struct pp_ring *ring, size_t accepted)
 {
@@ -586,10 +565,10 @@ void pp_ring_drain_end(struct pp_ring *ring, size_t len)
 	pp_ring_mark_shared(ring, len);
 	pp_ring_consume(ring, len);
 	WRITE_ONCE(ring->draining, 0);
-	/* The last close meanwhile was hidden, also from those who ask for it alone. */
+	/* The drain has hidden a last close, also from waiters for that alone. */
 	if (!ring->writers)
 		wake_up_interruptible_all(&ring->rd_wait);
-	/* Readers that were told of bytes and kept from them may read now. */
+	/* Readers that were told of bytes, but kept from them, can read now. */
 	if (pp_ring_readable(ring))
 		kill_fasync(&ring->fasync_readers, SIGIO, POLL_IN);
 	/* As if this had slept, so that a reader that it kept out is woken. */

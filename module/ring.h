@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The pipe: slots, how much fits, who may use it when.
+ * The pipe: what it contains, how much fits, and how tasks share it.
  *
  * A slot is a range of bytes in a folio, and holds the only reference to the folio; the
  * flags in page.h say when there may be others.  Head and tail count slots for ever.
@@ -71,12 +71,12 @@
  * @draining: slots at the tail that a consumer is writing to a file, or 0
  * @polled: poll() was called once, so wake on every write as pipes do for epoll
  * @slots: the ring
- * @fasync_readers: who wants SIGIO when bytes come
- * @fasync_writers: who wants SIGIO when room comes
+ * @fasync_readers: files whose owners want SIGIO when there are bytes
+ * @fasync_writers: files whose owners want SIGIO when there is room
  * @user: whose limit @capacity counts against
- * @taken: bytes that ever entered in pages taken or gifted
- * @copied: bytes that ever entered by copying
- * @moved: bytes that ever entered in folios of other private pipes
+ * @taken: bytes that have entered in pages taken or gifted
+ * @copied: bytes that have entered by copying
+ * @moved: bytes that have entered in folios of other private pipes
  */
 struct pp_ring {
 	struct mutex lock;	/* see above */
@@ -105,7 +105,7 @@ struct pp_ring {
  * struct pp_visit - a ring as it was when a task locked it
  * @empty: nothing was in it
  * @full: it had no room
- * @slept: the task had been woken, and may have to pass that on
+ * @slept: another task had woken this one, which must pass that on if it can
  * @no_signal: the task wants no SIGPIPE; zeroed or set before the lock
  *
  * pp_ring_end_consume() and pp_ring_end_produce() compare, and wake those who wait
@@ -124,7 +124,7 @@ static inline bool pp_ring_empty(const struct pp_ring *ring)
 }
 
 /**
- * pp_ring_room() - How much can be put in.
+ * pp_ring_room() - How many pages can be put in.
  * @ring: the pipe; not locked means that the answer can be stale
  *
  * Return: pages.
@@ -158,14 +158,35 @@ static inline struct pp_slot *pp_ring_tail(struct pp_ring *ring)
 	return pp_ring_slot(ring, ring->tail);
 }
 
+/**
+ * pp_ring_look() - Note whether a pipe is empty or full.
+ * @ring: the pipe, locked just now
+ * @visit: where to
+ */
+static inline void pp_ring_look(const struct pp_ring *ring, struct pp_visit *visit)
+{
+	visit->empty = pp_ring_empty(ring);
+	visit->full = !pp_ring_room(ring);
+}
+
+/**
+ * pp_ring_lock() - Lock a pipe.
+ * @ring: the pipe
+ * @visit: set up for pp_ring_end_consume() or pp_ring_end_produce(), which unlock
+ */
+static inline void pp_ring_lock(struct pp_ring *ring, struct pp_visit *visit)
+{
+	mutex_lock(&ring->lock);
+	pp_ring_look(ring, visit);
+	visit->slept = false;
+}
+
 struct pp_ring *pp_ring_create(unsigned int size);
 void pp_ring_clear(struct pp_ring *ring);
 void pp_ring_destroy(struct pp_ring *ring);
 long pp_ring_resize(struct pp_ring *ring, unsigned int size);
 size_t pp_ring_bytes(struct pp_ring *ring);
 
-void pp_ring_lock(struct pp_ring *ring, struct pp_visit *visit);
-void pp_ring_look(struct pp_ring *ring, struct pp_visit *visit);
 int pp_ring_wait_data(struct pp_ring *ring, bool nonblock, struct pp_visit *visit);
 int pp_ring_wait_room(struct pp_ring *ring, bool nonblock, struct pp_visit *visit);
 void pp_ring_end_consume(struct pp_ring *ring, const struct pp_visit *visit);

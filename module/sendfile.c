@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sendfile: from a file to anything, without a pipe in between.
+ * sendfile: from a file to any target, without a pipe in between.
  */
 #include <linux/file.h>
 #include <linux/fsnotify.h>
@@ -19,7 +19,7 @@
 
 /*
  * How many large folios are filled before a stream socket gets them: each message
- * costs as much as copying some pages, but what is copied has to stay in the
+ * costs as much as copying some pages, but the copied bytes must stay in the
  * CPU's cache.
  */
 #define PP_SEND_FOLIOS		4
@@ -30,13 +30,13 @@
 /**
  * struct pp_sending - one sendfile
  * @in: where from
- * @pos: where in it, in bytes; what was sent lies before it
+ * @pos: where in it, in bytes; the bytes before it were sent
  * @out: where to
  * @out_pos: where in it, in bytes
  * @direct: pages of the page cache go to a socket as they are
  * @scratch: if so, where they are meanwhile
  * @bvec: if so, of as many elements as @scratch has buffers
- * @cut: the target took less than it was given
+ * @cut: the target has accepted fewer bytes than it was given
  */
 struct pp_sending {
 	struct file *in;
@@ -59,7 +59,7 @@ static int pp_send_flags(struct pp_sending *s, const struct bio_vec *bvec,
 	return flags;
 }
 
-/* Send all of @len bytes, or as much as goes. */
+/* Send @len bytes, or as many as the target accepts. */
 static ssize_t pp_send_all(struct pp_sending *s, struct bio_vec *bvec,
 			   unsigned int nr, size_t len, bool more)
 {
@@ -75,7 +75,7 @@ static ssize_t pp_send_all(struct pp_sending *s, struct bio_vec *bvec,
 		if (ret <= 0)
 			break;
 		done += ret;
-		/* Step over what has gone. */
+		/* Skip the bytes that were sent. */
 		while (ret && ret >= bvec->bv_len) {
 			ret -= bvec->bv_len;
 			bvec++;
@@ -125,7 +125,7 @@ static ssize_t pp_send_copy(struct pp_sending *s, size_t len)
 		ret = pp_send_all(s, bvec, stage.nr, got, got < len);
 		if (ret > 0)
 			pp_count(PP_sendfile_copied, ret);
-		/* How far that was is the file's to say: /dev/zero stays put. */
+		/* Use the position that the file has set: that of /dev/zero does not move. */
 		if (!s->cut)
 			s->pos = pos;
 	}
@@ -165,7 +165,7 @@ static ssize_t pp_send_shared(struct pp_sending *s, size_t len)
 	return ret;
 }
 
-/* What pp_send_shared() needs; freed by pp_send_file(). */
+/* Allocate what pp_send_shared() needs; pp_send_file() frees it. */
 static bool pp_send_alloc(struct pp_sending *s, size_t len)
 {
 	size_t pages = DIV_ROUND_UP(offset_in_page(s->pos) + len, PAGE_SIZE);
@@ -196,7 +196,7 @@ static ssize_t pp_send_file(struct pp_sending *s, size_t len)
 				  pp_send_copy(s, len - done);
 		done += max_t(ssize_t, ret, 0);
 	} while (ret > 0 && done < len && !s->cut);
-	/* The file ended early: what was held back for more must go. */
+	/* The file ended early: send the bytes that were held back by MSG_MORE. */
 	if (done > 0 && done < len && !s->cut && s->out->f_op->splice_eof)
 		s->out->f_op->splice_eof(s->out);
 out:
@@ -205,7 +205,7 @@ out:
 	return done ?: ret;
 }
 
-/* Put what was read into a stock pipe, which is locked. */
+/* Put the bytes that were read into a stock pipe, which is locked. */
 static ssize_t pp_stock_add_read(struct pp_sending *s, struct pipe_inode_info *pipe,
 				 const struct pp_stage *stage, loff_t pos,
 				 ssize_t got, bool nonblock)
@@ -218,7 +218,7 @@ static ssize_t pp_stock_add_read(struct pp_sending *s, struct pipe_inode_info *p
 	if (ret)
 		return ret;
 	ret = pp_stock_push(pipe, stage);
-	/* How far that was is the file's to say, if all of it went in. */
+	/* Use the position that the file has set, if all bytes went in. */
 	s->pos = ret == got ? pos : s->pos + ret;
 	return ret;
 }
@@ -226,7 +226,7 @@ static ssize_t pp_stock_add_read(struct pp_sending *s, struct pipe_inode_info *p
 /*
  * From a file to a stock pipe: one pass, as splice does it.  A file is read
  * with the pipe unlocked, since that may take long, and if the room is gone by
- * then its bytes are still in the file.  What can be read only once is
+ * then its bytes are still in the file.  A source that can be read only once is
  * read with the room held, as sendfile(2) does.
  */
 static ssize_t pp_send_stock(struct pp_sending *s, struct pipe_inode_info *pipe,

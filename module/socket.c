@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Sockets: receiving from them, and handing pages to them.  All that knows net/.
+ * Sockets: receiving from them, and handing pages to them.  All code that knows net/.
  */
 #include <linux/net.h>
 #include <linux/socket.h>
@@ -18,10 +18,10 @@
  * @stage: where to; its slots have the lengths to be filled at the most
  * @flags: SPLICE_F_* of the call
  *
- * The socket's own ->splice_read is used, as splice(2) does, since recvmsg() answers
- * otherwise: it waits for SO_RCVLOWAT, passes over urgent data, and so on.  The pages
- * stay in a pipe that only we see until they are copied: what a peer has sent
- * may be in the page cache as well.
+ * This uses the socket's own ->splice_read, as splice(2) does, since recvmsg() behaves
+ * differently: it waits for SO_RCVLOWAT, skips urgent data, and so on.  The pages stay in
+ * a scratch pipe until they are copied, because pages that a peer has sent may also be in
+ * the page cache.
  *
  * Return: bytes, 0 at the end, or an error.
  */
@@ -39,7 +39,7 @@ ssize_t pp_socket_receive(struct file *in, loff_t *pos, struct pp_stage *stage,
 		return -ENOMEM;
 	ret = in->f_op->splice_read(in, pos, scratch, len, flags);
 	if (ret > 0) {
-		/* These bytes can't be had again, so @stage was made before. */
+		/* These bytes can't be received again, so @stage was allocated before. */
 		pp_stage_fit(stage, ret);
 		buf = scratch->tail;
 		for (i = 0; i < stage->nr; i++)
@@ -49,7 +49,7 @@ ssize_t pp_socket_receive(struct file *in, loff_t *pos, struct pp_stage *stage,
 	return ret;
 }
 
-/* TCP without a protocol on top of it, such as TLS in the kernel. */
+/* TCP without another protocol on top, such as the kernel's TLS. */
 static bool pp_plain_tcp(struct socket *sock)
 {
 	return sk_is_tcp(sock->sk) && !inet_csk_has_ulp(sock->sk);
@@ -68,16 +68,16 @@ struct pp_handover {
 };
 
 /*
- * TCP takes a packet that begins with pages put in as they are for one whose pages count
- * against RLIMIT_MEMLOCK, and charges no memory for it.  Ours count nowhere else, so
- * take the mark away while the packet is empty: then the pages are charged
- * now and uncharged when the packet goes, like those of MSG_SPLICE_PAGES.
- * Returns how many bytes may be put in.
+ * If a packet begins with pages that were put in as they are, TCP assumes that they count
+ * against RLIMIT_MEMLOCK, and charges no memory for the packet.  Our pages count nowhere
+ * else.  So remove the mark while the packet is empty: TCP then charges the pages now, and
+ * uncharges them when the packet is freed, like those of MSG_SPLICE_PAGES.  Returns how
+ * many bytes may be put in.
  */
 static size_t pp_charge_skb(struct pp_handover *h, struct sk_buff *skb, size_t len)
 {
 	if (!skb_zcopy_pure(skb))
-		return len;	/* TCP has seen to it */
+		return len;	/* TCP charges it */
 	if (!sk_wmem_schedule(h->sk, len))
 		len = clamp_t(ssize_t, h->sk->sk_forward_alloc, 0, len);
 	if (len)
@@ -88,9 +88,9 @@ static size_t pp_charge_skb(struct pp_handover *h, struct sk_buff *skb, size_t l
 }
 
 /*
- * Put pages into a TCP packet as they are, so that what lies together in a folio
- * becomes one fragment.  MSG_SPLICE_PAGES would make one for each page, and every
- * fragment costs on its way.
+ * Put pages into a TCP packet as they are, so that neighbours in a folio become one
+ * fragment.  MSG_SPLICE_PAGES would make a fragment of each page, and each fragment has a
+ * cost on its way.
  */
 static int pp_fill_skb(struct sk_buff *skb, struct iov_iter *from, size_t len)
 {
@@ -98,7 +98,7 @@ static int pp_fill_skb(struct sk_buff *skb, struct iov_iter *from, size_t len)
 
 	len = pp_charge_skb(h, skb, len);
 	if (!len)
-		return -EFAULT;	/* of all errors the one that undoes the packet */
+		return -EFAULT;	/* the only error that undoes the packet */
 	while (len) {
 		const struct bio_vec *bv = from->bvec;
 		size_t offset = bv->bv_offset + from->iov_offset;
@@ -128,8 +128,8 @@ static int pp_fill_skb(struct sk_buff *skb, struct iov_iter *from, size_t len)
  *
  * A reference keeps a whole folio, and a socket is charged for the bytes only.
  *
- * Return: false when the folios are more than twice as large as the pages of
- * the bytes: these are better copied.
+ * Return: false if the folios are more than twice as large as the pages of the bytes, so
+ * that the socket should copy the bytes.
  */
 bool pp_worth_handing(const struct bio_vec *bvec, unsigned int nr)
 {
@@ -167,7 +167,7 @@ static ssize_t pp_send_tcp(struct socket *sock, struct pp_handover *h)
 	ret = sock_sendmsg(sock, &h->msg);
 	if (ret > 0 || !h->no_memory)
 		return ret;
-	/* This way TCP waits for memory, or says EAGAIN. */
+	/* On this path TCP waits for memory, or returns -EAGAIN. */
 	h->msg.msg_flags = flags;
 	h->msg.msg_ubuf = NULL;
 	return sock_sendmsg(sock, &h->msg);

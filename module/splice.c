@@ -24,9 +24,9 @@
 #include "take.h"
 
 /*
- * Whether reading a file goes through its page cache: true for regular files and
- * block devices, unless they are read directly; what procfs and the like call a
- * regular file counts as well.
+ * Whether reading a file goes through its page cache: true for regular files and block
+ * devices, unless they are read directly; also true for the regular files of procfs and
+ * the like.
  */
 static bool pp_page_cached(struct file *file)
 {
@@ -40,8 +40,8 @@ static bool pp_page_cached(struct file *file)
  * pp_spliceable() - Whether splice and sendfile can read a file.
  * @file: the file
  *
- * Return: true if it has what they need and is no pipe: those are spliced from
- * by other means, and sendfile doesn't know them.
+ * Return: true if the file has ->splice_read and ->read_iter and is not a private pipe:
+ * splice handles pipes separately, and sendfile does not accept them as input.
  */
 bool pp_spliceable(struct file *file)
 {
@@ -51,12 +51,12 @@ bool pp_spliceable(struct file *file)
 
 /**
  * pp_read_hint() - How much to make room for at once.
- * @in: what is to be read
+ * @in: the file to be read
  * @pos: where in it, in bytes
  * @len: how many bytes are wanted, not 0
  *
- * A file says how long it is, or claims to be empty as in procfs; anything else
- * may have as much as is wanted.
+ * A file has a size, or claims to be empty as in procfs; everything else may have as
+ * many bytes as are wanted.
  *
  * Return: bytes, not 0.
  */
@@ -119,12 +119,11 @@ static ssize_t pp_copy_file(struct pp_stage *stage, struct file *in, loff_t *pos
 	do {
 		size_t offset = cached ? offset_in_page(*pos) : 0;
 
-		/* Where a file says it was read up to is not to be relied on. */
+		/* Do not rely on the position that the file has set. */
 		asked = min(len - done, stage->room * PAGE_SIZE - offset);
 		/*
-		 * Pages of a file stay aligned as they are in its cache, where
-		 * they might have been taken from: the room they need is the
-		 * same then.
+		 * Bytes of a file keep the alignment that they have in its cache,
+		 * so they need the same room whether they are taken or copied.
 		 */
 		ret = pp_stage_alloc(stage, offset, pp_read_hint(in, *pos, asked));
 		if (ret)
@@ -136,7 +135,7 @@ static ssize_t pp_copy_file(struct pp_stage *stage, struct file *in, loff_t *pos
 		if (ret > 0)
 			done += ret;
 		/*
-		 * Only a file does not make us wait for more after the first
+		 * Go on only with a file: anything else could make us wait for more
 		 * data.  Room was reserved for one range: a pass that ends within
 		 * a page is the last one, or that page would count twice.
 		 */
@@ -226,7 +225,7 @@ static ssize_t pp_drain_file(struct pp_ring *ring, struct file *out, loff_t *pos
 			ret = -ERESTARTSYS;
 			break;
 		}
-		/* A message is as long as the stock splice would make it. */
+		/* Make messages as long as those of the stock splice. */
 		if (sock && sock->type != SOCK_STREAM)
 			chunk = min_t(size_t, len, PP_DRAIN_SLOTS * PAGE_SIZE);
 		ret = pp_ring_drain_begin(ring, nonblock || done, chunk, &drain);
@@ -282,7 +281,7 @@ static ssize_t pp_splice_to_file(struct file *in, struct file *out, loff_t *pos,
 			     nonblock || in->f_flags & O_NONBLOCK);
 }
 
-/* The kinds of both sides are known by now; at least one is a private pipe. */
+/* At least one side is a private pipe, as the caller has checked. */
 static ssize_t pp_splice_files(struct file *in, loff_t *in_pos, struct file *out,
 			       loff_t *out_pos, const struct privpipe_splice *arg)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Counters: one value a file in sysfs, one copy a CPU inside.  Only root may read
- * them: they are exact, and so tell each user how much the others transfer.
+ * Counters: one value per file in sysfs, one copy per CPU.  Only root may read them,
+ * because they are exact and would tell each user how much others transfer.
  */
 #include <linux/device.h>
 #include <linux/kernel.h>

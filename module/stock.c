@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Stock pipes: splicing them to and from private ones, and scratch pipes, which are
- * stock pipes that only we see.
+ * Stock pipes: splicing them to and from private ones; and scratch pipes, which are stock
+ * pipes that no process can see.
  */
 #include <kunit/visibility.h>
 #include <linux/fs.h>
@@ -24,8 +24,8 @@
 #define PP_SCRATCH_PAGES	BIT(PP_MAX_ORDER)
 
 /**
- * pp_scratch_alloc() - Make a pipe that only the caller sees.
- * @pages: how many slots are of use
+ * pp_scratch_alloc() - Make a pipe that only the caller can see.
+ * @pages: how many slots the caller can use
  *
  * Return: the pipe, which needs no lock, or NULL.
  */
@@ -50,8 +50,8 @@ struct pipe_inode_info *pp_scratch_alloc(unsigned int pages)
 }
 
 /**
- * pp_scratch_drop() - Release what is left in a scratch pipe.
- * @scratch: the pipe; buffers whose page was taken have no ops any more
+ * pp_scratch_drop() - Release the buffers that are left in a scratch pipe.
+ * @scratch: the pipe; a buffer whose page was taken has no ops
  */
 void pp_scratch_drop(struct pipe_inode_info *scratch)
 {
@@ -158,7 +158,7 @@ int pp_stock_wait_room(struct pipe_inode_info *pipe, bool nonblock)
 }
 
 /**
- * pp_stock_wake_readers() - Tell that a stock pipe was filled.
+ * pp_stock_wake_readers() - Wake the readers of a stock pipe that was filled.
  * @pipe: the pipe, not locked
  */
 void pp_stock_wake_readers(struct pipe_inode_info *pipe)
@@ -183,7 +183,7 @@ static void pp_stock_add(struct pipe_inode_info *pipe, struct pp_slot slot)
 		};
 
 		buf.len = min_t(size_t, slot.len, PAGE_SIZE - buf.offset);
-		/* One reference came with the slot. */
+		/* The slot already has one reference. */
 		if (!first)
 			folio_get(slot.folio);
 		first = false;
@@ -196,7 +196,7 @@ static void pp_stock_add(struct pipe_inode_info *pipe, struct pp_slot slot)
 /**
  * pp_stock_push() - Put the beginning of a stage into a stock pipe.
  * @pipe: the pipe, locked, with a reader
- * @stage: the stage, which keeps its folios; what there is room for goes in
+ * @stage: the stage, which keeps its folios; as much goes in as there is room for
  *
  * Return: bytes.
  */
@@ -234,7 +234,7 @@ static ssize_t pp_stock_fill(struct pipe_inode_info *pipe, struct pp_ring *ring,
 
 		if (!room)
 			break;
-		/* The other pipe counts slots: no large folio for a few bytes. */
+		/* The other pipe counts slots, so do not give it a large folio for a few bytes. */
 		if (n <= len && pp_slot_pages(slot) <= room &&
 		    folio_nr_pages(slot->folio) <= 2 * pp_slot_pages(slot)) {
 			pp_stock_add(pipe, pp_ring_pop(ring));
@@ -301,7 +301,7 @@ ssize_t pp_splice_read(struct file *in, loff_t *pos, struct pipe_inode_info *pip
 }
 
 /*
- * Take the page at the tail of a stock pipe, which is locked and still has to release
+ * Take the page at the tail of a stock pipe, which is locked and still must release
  * the buffer.  A page that came from a file is taken by policy, since that evicts it.
  * Any other page is the pipe's alone, or it is refused.  A page that was charged as
  * a pipe's buffer is copied: taking it would end the charge.  May sleep, so the
@@ -317,7 +317,7 @@ struct folio *pp_take_stock(struct pipe_inode_info *pipe,
 	if (buf->offset || buf->len != PAGE_SIZE || folio_test_large(folio) ||
 	    PageMemcgKmem(buf->page))
 		return NULL;
-	/* What it means even for a caller that asks: nothing is taken at all. */
+	/* "never" holds even for a caller that asks, and for pages of no file. */
 	if (pp_policy_resolve(PRIVPIPE_POLICY_DEFAULT, SPLICE_F_MOVE) == PRIVPIPE_POLICY_NEVER)
 		return NULL;
 	if (folio->mapping &&
@@ -398,7 +398,7 @@ ssize_t pp_splice_write(struct pipe_inode_info *pipe, struct file *out,
 	ssize_t ret;
 
 	do {
-		/* Room first, so that nothing is waited for in vain. */
+		/* Wait for room first, and for data only if there is room. */
 		ret = pp_ring_reserve(ring, NULL, 0, nonblock);
 		if (ret)
 			return ret;

@@ -2,10 +2,10 @@
 /*
  * Taking pages out of the page cache instead of copying them.
  *
- * remove_mapping() is not exported, but the buffers that a file's ->splice_read
- * puts into a pipe lead to it by ->try_steal.  So a file is spliced into a
- * scratch pipe that only we see; each folio in it is taken or copied, and what
- * is left is released before the call returns.
+ * remove_mapping() is not exported, but ->try_steal of the buffers that a file's
+ * ->splice_read puts into a pipe calls it.  So splice the file into a scratch pipe, which
+ * no process can see, take or copy each folio in it, and release the rest before the call
+ * returns.
  */
 #include <kunit/static_stub.h>
 #include <kunit/visibility.h>
@@ -72,7 +72,7 @@ static bool pp_folio_busy(struct pp_taking *t, const struct pp_group *g)
 		return false;
 	/*
 	 * A folio that was just read is referred to by the LRU batch of a CPU.
-	 * If it is this CPU's, releasing a batch of nothing puts that right.
+	 * If it is this CPU's, releasing an empty batch flushes that.
 	 */
 	if (!folio_test_lru(g->folio) && !t->drained) {
 		struct folio_batch none;
@@ -84,7 +84,7 @@ static bool pp_folio_busy(struct pp_taking *t, const struct pp_group *g)
 	return folio_ref_count(g->folio) > expected;
 }
 
-/* Under what to count a folio: why it can't be taken, or that it may be. */
+/* The counter for a folio: the reason why it can't be taken, or that it can be. */
 VISIBLE_IF_KUNIT
 enum pp_counter pp_judge(struct pp_taking *t, const struct pp_group *g)
 {
@@ -93,7 +93,7 @@ enum pp_counter pp_judge(struct pp_taking *t, const struct pp_group *g)
 
 	KUNIT_STATIC_STUB_REDIRECT(pp_judge, t, g);
 
-	/* What a file without a page cache put into the pipe has no owner. */
+	/* A file without a page cache puts pages into the pipe that have no owner. */
 	if (folio->mapping != t->in->f_mapping)
 		return PP_refused_uncached_pages;
 	if (first->page != folio_page(folio, 0) || first->offset ||
@@ -111,7 +111,7 @@ enum pp_counter pp_judge(struct pp_taking *t, const struct pp_group *g)
 		return PP_refused_locked_pages;
 	if (folio_mapped(folio))
 		return PP_refused_mapped_pages;
-	/* Reading has just marked it referenced, so that says nothing. */
+	/* Ignore the referenced flag: reading has just set it. */
 	if (t->policy == PRIVPIPE_POLICY_AUTO &&
 	    (folio_test_active(folio) || folio_test_workingset(folio) ||
 	     pp_ghost_met(t->in->f_mapping->host, folio)))
@@ -153,9 +153,9 @@ static bool pp_take_group(struct pp_taking *t, const struct pp_group *g)
 }
 
 /*
- * Copy buffers of the scratch pipe into folios of our own.  The folios are as
- * large as they can be, so refused pages are collected before this is called.
- * Adds to @done what was copied, which is not all when memory is short.
+ * Copy buffers of the scratch pipe into folios of our own, which are as large as possible:
+ * callers collect refused pages first.  Adds the bytes copied to @done; these are not all
+ * if memory is short.
  */
 static int pp_copy_buffers(struct pp_taking *t, unsigned int from,
 			   unsigned int to, ssize_t *done)
@@ -207,7 +207,7 @@ static ssize_t pp_take_buffers(struct pp_taking *t)
 			break;
 		verdict = pp_judge(t, &g);
 		if (verdict == PP_file_taken_pages) {
-			/* What comes before it goes in before it. */
+			/* The refused pages before it enter before it. */
 			ret = pp_copy_buffers(t, uncopied, g.from, &done);
 			if (ret)
 				return done ?: ret;
@@ -232,7 +232,7 @@ static ssize_t pp_take_buffers(struct pp_taking *t)
 }
 
 /**
- * pp_take_file() - Splice from the page cache, taking what can be taken.
+ * pp_take_file() - Splice from the page cache, taking the pages that can be taken.
  * @stage: without slots, with room reserved in the pipe, which is not locked
  * @in: a file with a page cache
  * @pos: where in it, in bytes; advanced by what was put into the pipe

@@ -17,7 +17,7 @@
 
 /*
  * Copy out of a pipe, which is locked and not empty.  With @packets, stop behind a
- * packet, and drop what of it there is no room for.  The bytes are consumed page by
+ * packet, and drop the part of it that there is no room for.  The bytes are consumed page by
  * page: a page that can't be copied as far as the caller wants it stays as it
  * was, as in a stock pipe.  Returns bytes, or -EFAULT when there are none.
  */
@@ -132,11 +132,11 @@ static bool pp_head_open(struct pp_ring *ring)
 	size_t offset = offset_in_page(slot->offset);
 	struct folio *folio;
 
-	/* What is being sent may be referred to already. */
+	/* The target may refer to a page already while that is being sent. */
 	if (!(slot->flags & PP_SLOT_MERGE) ||
 	    ring->head - ring->tail <= ring->draining)
 		return false;
-	/* Of more than one page the last one was not sent yet. */
+	/* If there is more than one page, the last one was not sent yet. */
 	if (!(slot->flags & PP_SLOT_SHARED) || pp_slot_pages(slot) > 1)
 		return true;
 
@@ -153,7 +153,7 @@ static bool pp_head_open(struct pp_ring *ring)
 }
 
 /*
- * Add the part of a write that is no whole page to the last page of the pipe,
+ * Add the part of a write that is not a whole page to the last page of the pipe,
  * by the rule of a stock pipe: all of it or nothing.
  */
 static int pp_merge(struct pp_ring *ring, struct iov_iter *from, ssize_t *done)
@@ -225,14 +225,14 @@ static ssize_t pp_vmsplice_copy(struct pp_ring *ring, struct iov_iter *from,
 	return done ?: ret;
 }
 
-/* Gift what can be taken, copy the rest, as far as there is room. */
+/* Take the pages that can be given, copy the rest, as far as there is room. */
 static ssize_t pp_vmsplice_gift(struct pp_ring *ring, struct iov_iter *from)
 {
 	ssize_t done = 0;
 
 	while (iov_iter_count(from) && pp_ring_room(ring)) {
 		unsigned long addr = (unsigned long)iter_iov_addr(from);
-		/* iter_iov_len() is wrong for a single element that is begun. */
+		/* iter_iov_len() is wrong for a single element of which a part is done. */
 		size_t len = iter_is_ubuf(from) ? iov_iter_count(from) :
 			     min(iter_iov_len(from), iov_iter_count(from));
 		ssize_t ret;
@@ -283,7 +283,7 @@ static ssize_t pp_vmsplice_out(struct file *file, struct iov_iter *to,
 
 	pp_ring_lock(ring, &visit);
 	ret = pp_ring_wait_data(ring, nonblock, &visit);
-	/* Packets mean nothing to splice: go on behind the end of one. */
+	/* vmsplice ignores packets: continue behind the end of one. */
 	if (ret > 0)
 		ret = pp_copy_out(ring, to, false);
 	pp_ring_end_consume(ring, &visit);
