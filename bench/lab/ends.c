@@ -577,7 +577,7 @@ struct lab_counts lab_count(struct lab *lab)
 	/* This machine has one CPU, and on it nothing but the case. */
 	if (IS_ENABLED(CONFIG_PRIVPIPE) && lab->pipe == lab->private)
 		for (i = 0; i <= PP_MAX_ORDER; i++)
-			pages += raw_cpu_ptr(&pp_caches[i])->nr << i;
+			pages += raw_cpu_ptr(&pp_pools[i])->nr << i;
 	counts.held = (u64)pages << PAGE_SHIFT;
 	return counts;
 }
