@@ -119,6 +119,8 @@ struct lab {
 #define LAB_MODULE	0x10	/* by the module, without private pipes */
 #define LAB_HARDENS	0x20	/* with privpipe_harden.ko's functions in the kernel */
 
+#define LAB_JUMP_SIZE	5	/* of a jump to another function */
+
 /**
  * struct lab_arm - one way to do it
  * @name: for the results
@@ -211,6 +213,8 @@ void lab_next_file(struct lab *lab);
 struct lab_counts lab_count(struct lab *lab);
 
 int lab_harden(bool on);
+int lab_patch(void *at, const u8 *code, size_t len);
+int lab_patch_jump(void *from, const void *to);
 bool lab_patch_memcpy(void);
 bool lab_patch_clear_page(void);
 int lab_run(struct lab *lab, struct lab_result *results);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
+ * Writes over the kernel's instructions.
+ *
  * On x86 the kernel patches itself at boot for the CPU it runs on; User-Mode
  * Linux leaves that out, and then memcpy() moves 8 bytes at a time.  On a CPU
  * with fast short "rep movsb" it is three times slower than in any other kernel,
@@ -19,7 +21,6 @@
 #define LAB_JMP		0xeb	/* with a distance of one byte */
 #define LAB_JMP_SIZE	2
 #define LAB_FAR_JMP	0xe9	/* with a distance of four */
-#define LAB_FAR_JMP_SIZE 5
 #define LAB_NOP		0x90
 
 /* memset(), and for a page the clear_page() of x86 */
@@ -39,11 +40,40 @@ asm(".pushsection .text\n"
 	"1:	jmp	*lab_memset_orig(%rip)\n"
 	".popsection\n");
 
-static int lab_protect(void *from, bool write)
+/**
+ * lab_patch() - Write over instructions.
+ * @at: the first of them
+ * @code: what to write
+ * @len: how many bytes
+ *
+ * Return: 0 or an error.
+ */
+int lab_patch(void *at, const u8 *code, size_t len)
 {
-	void *page = (void *)round_down((unsigned long)from, PAGE_SIZE);
+	void *page = (void *)round_down((unsigned long)at, PAGE_SIZE);
+	u8 *byte = at;
+	int ret = os_protect_memory(page, 2 * PAGE_SIZE, 1, 1, 1);
 
-	return os_protect_memory(page, 2 * PAGE_SIZE, 1, write, 1);
+	if (ret)
+		return ret;
+	while (len--)	/* not by memcpy(), which may be what is patched */
+		WRITE_ONCE(*byte++, *code++);
+	return os_protect_memory(page, 2 * PAGE_SIZE, 1, 0, 1);
+}
+
+/**
+ * lab_patch_jump() - Let a function begin with a jump to another one.
+ * @from: the function
+ * @to: the other one
+ *
+ * Return: 0 or an error.
+ */
+int lab_patch_jump(void *from, const void *to)
+{
+	u8 code[LAB_JUMP_SIZE] = { LAB_FAR_JMP };
+
+	put_unaligned((u32)(to - from - LAB_JUMP_SIZE), (u32 *)(code + 1));
+	return lab_patch(from, code, sizeof(code));
 }
 
 /**
@@ -53,16 +83,13 @@ static int lab_protect(void *from, bool write)
  */
 bool lab_patch_memcpy(void)
 {
+	static const u8 nops[LAB_JMP_SIZE] = { LAB_NOP, LAB_NOP };
 	u8 *jmp = (u8 *)__memcpy;
 
 	/* Behind the jump to memcpy_orig is the copy by "rep movsb". */
 	if (!boot_cpu_has(X86_FEATURE_FSRM) || *jmp != LAB_JMP)
 		return false;
-	if (lab_protect(jmp, true))
-		return false;
-	memset(jmp, LAB_NOP, LAB_JMP_SIZE);
-	lab_protect(jmp, false);
-	return true;
+	return !lab_patch(jmp, nops, sizeof(nops));
 }
 
 /**
@@ -76,13 +103,7 @@ bool lab_patch_clear_page(void)
 
 	if (!boot_cpu_has(X86_FEATURE_ERMS) || *jmp != LAB_JMP)
 		return false;
-	if (lab_protect(jmp, true))
-		return false;
 	/* The code behind the jump to memset_orig is for other CPUs. */
 	lab_memset_orig = jmp + LAB_JMP_SIZE + (s8)jmp[1];
-	*jmp = LAB_FAR_JMP;
-	put_unaligned((u32)((u8 *)lab_memset - jmp - LAB_FAR_JMP_SIZE),
-		      (u32 *)(jmp + 1));
-	lab_protect(jmp, false);
-	return true;
+	return !lab_patch_jump(jmp, lab_memset);
 }

@@ -4,22 +4,15 @@
  * has no livepatches, so the lab writes a jump to the beginning of each function.
  */
 #include <linux/kallsyms.h>
-#include <linux/mm.h>
 #include <linux/string.h>
-#include <linux/unaligned.h>
-
-#include <os.h>
 
 #include "../../harden/harden.h"
 #include "lab.h"
 
-#define LAB_JMP		0xe9	/* with a distance of four bytes */
-#define LAB_JMP_SIZE	5
-
 static struct lab_point {
 	const char *name;
 	void *copy;
-	u8 stock[LAB_JMP_SIZE];	/* the first bytes of the function */
+	u8 stock[LAB_JUMP_SIZE];	/* the first bytes of the function */
 } lab_points[] = {
 	{ "filemap_splice_read", pph_filemap_splice_read },
 	{ "shmem_file_splice_read", pph_shmem_splice_read },
@@ -33,24 +26,14 @@ static bool lab_hardened;
 /* Let a function begin with a jump to another one, or as it did before. */
 static int lab_redirect(struct lab_point *point, bool on)
 {
-	u8 *from = (void *)kallsyms_lookup_name(point->name);
-	void *page = (void *)round_down((unsigned long)from, PAGE_SIZE);
-	int ret;
+	void *from = (void *)kallsyms_lookup_name(point->name);
 
 	if (!from)
 		return -ENOENT;
-	ret = os_protect_memory(page, 2 * PAGE_SIZE, 1, 1, 1);
-	if (ret)
-		return ret;
-	if (on) {
-		memcpy(point->stock, from, LAB_JMP_SIZE);
-		*from = LAB_JMP;
-		put_unaligned((u32)(point->copy - (void *)from - LAB_JMP_SIZE),
-			      (u32 *)(from + 1));
-	} else {
-		memcpy(from, point->stock, LAB_JMP_SIZE);
-	}
-	return os_protect_memory(page, 2 * PAGE_SIZE, 1, 0, 1);
+	if (!on)
+		return lab_patch(from, point->stock, sizeof(point->stock));
+	memcpy(point->stock, from, sizeof(point->stock));
+	return lab_patch_jump(from, point->copy);
 }
 
 /**
