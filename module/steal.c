@@ -185,6 +185,19 @@ static void pp_ghost_leave(struct inode *inode, pgoff_t index)
 	WRITE_ONCE(*ghost, tag);
 }
 
+/*
+ * Whether somebody read a folio before us.  Our own reading has just marked it referenced,
+ * so that says nothing; further reads make it active, or with a multi-generational LRU
+ * part of the working set, at once in 6.12 and after some that it counts in 7.x.
+ */
+static bool pp_folio_came_back(struct folio *folio)
+{
+	const unsigned long flags = READ_ONCE(*(const unsigned long *)&folio->flags);
+
+	return folio_test_active(folio) || folio_test_workingset(folio) ||
+	       flags & LRU_REFS_MASK;
+}
+
 /* Whether a page came back after it was taken; it counts as active from now on. */
 static bool pp_ghost_met(struct inode *inode, struct folio *folio)
 {
@@ -299,10 +312,8 @@ enum pp_counter pp_judge(struct pp_taking *t, const struct pp_group *g)
 		return PP_refused_locked_pages;
 	if (folio_mapped(folio))
 		return PP_refused_mapped_pages;
-	/* Reading has just marked it referenced, so that says nothing. */
 	if (t->policy == PRIVPIPE_POLICY_AUTO &&
-	    (folio_test_active(folio) || folio_test_workingset(folio) ||
-	     pp_ghost_met(t->in->f_mapping->host, folio)))
+	    (pp_folio_came_back(folio) || pp_ghost_met(t->in->f_mapping->host, folio)))
 		return PP_refused_hot_pages;
 	if (pp_folio_busy(t, g))
 		return PP_refused_busy_pages;
