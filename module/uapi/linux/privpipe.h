@@ -339,7 +339,8 @@ struct privpipe_query {
  * given away in part goes on as single pages; a pin on a part counts for all.
  *
  * madvise(2) with MADV_DOFORK lets a child inherit an arena: both processes then
- * share it, and a page that either of them gives away reads as zeros in both.
+ * share it, and a page that either of them gives away reads as zeros in both;
+ * 7.x kernels answer EINVAL.
  * futex(2) finds no file behind an arena's pages and answers EFAULT, unless the
  * operation is private to the process (FUTEX_PRIVATE_FLAG): a mutex or semaphore
  * that processes share must lie in other memory.
