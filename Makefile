@@ -3,7 +3,7 @@
 export PRIVPIPE_START := $(shell date +%s)
 
 .PHONY: help demo check module test-module test-debug check-kcsan kunit stress stress-races
-.PHONY: mutants coverage bench bench-host lint shell install uninstall deps clean
+.PHONY: mutants coverage bench bench-host lint shell install uninstall deb deps clean
 .PHONY: series-tree series-export series-check test-patched compat
 .PHONY: harden demo-harden test-harden prove-harden
 
@@ -86,6 +86,9 @@ shell: deps-guest	## a shell on a stock kernel in QEMU with the module loaded
 
 install: deps-install	## install modules, library and command; PREFIX=/usr/local DESTDIR= KDIR=
 	@scripts/install
+
+deb: deps-deb	## Debian packages of what is committed: both modules for DKMS, library, command
+	@scripts/make-deb
 
 uninstall:	## remove what install put there; same PREFIX= and DESTDIR=
 	@scripts/uninstall
