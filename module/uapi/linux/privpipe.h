@@ -384,6 +384,7 @@ struct privpipe_query {
  *
  * madvise(2) with MADV_DOFORK lets a child inherit an arena.  Both processes
  * then share it, and a page that either gives away reads as zeros in both.
+ * Linux 7 refuses this with EINVAL.
  *
  * futex(2) finds no file behind an arena's pages and returns EFAULT unless the
  * operation has FUTEX_PRIVATE_FLAG, so a mutex or semaphore that is shared
