@@ -151,6 +151,9 @@ struct file *pp_file_create(const struct pp_kind *kind, int flags,
 		iput(inode);
 		return file;
 	}
+	/* As pipe(2) since 6.14: report events to watches, but ask no permission. */
+	if (file->f_mode & FMODE_NONOTIFY)
+		file->f_mode ^= FMODE_NONOTIFY | FMODE_NONOTIFY_PERM;
 	file->private_data = private;
 	return file;
 }

@@ -61,6 +61,9 @@ void pp_scratch_drop(struct pipe_inode_info *scratch)
 		if (buf->ops)
 			pipe_buf_release(scratch, buf);
 	}
+	/* Begin anew, before these wrap: on 32-bit kernels they can be shorts. */
+	scratch->head = 0;
+	scratch->tail = 0;
 }
 
 /**

@@ -4,7 +4,9 @@
  * pipe and of one of the backend under test, and the answers are the same, for root and for others.
  */
 #include "pipe/pipe.hh"
+#include "support/bytes.hh"
 #include "support/child.hh"
+#include "support/notify.hh"
 
 #include <gtest/gtest.h>
 
@@ -391,4 +393,17 @@ TEST(PipeFilesystem, SaysWhatThatOfStockPipesDoes)
 		EXPECT_EQ(status.f_namelen, expected.f_namelen);
 		EXPECT_EQ(status.f_flags, expected.f_flags);
 	}
+}
+
+TEST(PipeWatch, SeesReadsWritesAndClosesOfTheEndsThatAreThere)
+{
+	Pipe pipe = make_pipe();
+	Notify watch(path_of(pipe.in()), IN_ACCESS | IN_MODIFY | IN_CLOSE);
+
+	put(pipe.out(), "x");
+	EXPECT_EQ(watch.events(), uint32_t(IN_MODIFY));
+	get(pipe.in(), 1);
+	EXPECT_EQ(watch.events(), uint32_t(IN_ACCESS));
+	pipe.write_end.reset();
+	EXPECT_EQ(watch.events(), uint32_t(IN_CLOSE_WRITE));
 }
