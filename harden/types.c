@@ -12,12 +12,14 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/kernel.h>
+#include <linux/sizes.h>
 #include <linux/skbuff.h>
 #include <linux/slab.h>
 
 #include "harden.h"
 
 #define PPH_BTF "/sys/kernel/btf/vmlinux"
+#define PPH_BTF_MAX SZ_256M	/* Debian's kernels have 6 MiB */
 
 /* The kernel's types.  Number 0 is void and not described. */
 struct pph_types {
@@ -108,16 +110,19 @@ static int pph_number_types(struct pph_types *types, const void *from, const voi
 static int pph_read_types(struct pph_types *types, const void *btf, size_t len)
 {
 	const struct btf_header *header = btf;
-	const void *from = btf + header->hdr_len;
+	const void *from;
 	int ret;
 
-	if (len < sizeof(*header) || header->magic != BTF_MAGIC ||
+	if (header->magic != BTF_MAGIC ||
 	    header->version != BTF_VERSION || !header->str_len ||
 	    (u64)header->hdr_len + header->type_off + header->type_len > len ||
 	    (u64)header->hdr_len + header->str_off + header->str_len > len)
 		return -EINVAL;
+	from = btf + header->hdr_len;
 	types->strings = from + header->str_off;
 	types->strings_len = header->str_len;
+	if (types->strings[types->strings_len - 1])
+		return -EINVAL;
 	from += header->type_off;
 
 	ret = pph_number_types(types, from, from + header->type_len);
@@ -253,6 +258,10 @@ static void *pph_read_btf(size_t *len)
 	if (IS_ERR(file))
 		return file;
 	*len = i_size_read(file_inode(file));
+	if (*len < sizeof(struct btf_header) || *len > PPH_BTF_MAX) {
+		fput(file);
+		return ERR_PTR(-EINVAL);
+	}
 	btf = kvmalloc(*len, GFP_KERNEL);
 	ret = btf ? 0 : -ENOMEM;
 	while (!ret && pos < *len) {
