@@ -9,7 +9,6 @@
 #include <gtest/gtest.h>
 
 #include <linux/kernel-page-flags.h>
-#include <sched.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -24,20 +23,6 @@ constexpr size_t mib = 1 << 20;
 constexpr size_t kept = 16;
 constexpr size_t smallest = 1;
 constexpr size_t largest = 16;
-
-size_t cpus()
-{
-	return size_t(sysconf(_SC_NPROCESSORS_ONLN));
-}
-
-void run_on(size_t cpu)
-{
-	cpu_set_t one;
-
-	CPU_ZERO(&one);
-	CPU_SET(cpu, &one);
-	checked(sched_setaffinity(0, sizeof(one), &one), "sched_setaffinity");
-}
 
 bool recycles()
 {

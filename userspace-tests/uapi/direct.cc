@@ -8,7 +8,6 @@
 
 #include <gtest/gtest.h>
 
-#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -37,13 +36,10 @@ void receive_on_every_cpu()
 {
 	OnOneCpu restores_the_mask;
 
-	for (long cpu = sysconf(_SC_NPROCESSORS_ONLN); cpu-- > 0;) {
+	for (size_t cpu = 0; cpu < cpus(); cpu++) {
 		Connection udp = connect_kind(Kind::udp, false);
-		cpu_set_t one;
 
-		CPU_ZERO(&one);
-		CPU_SET(static_cast<size_t>(cpu), &one);
-		checked(sched_setaffinity(0, sizeof(one), &one), "sched_setaffinity");
+		run_on(cpu);
 		checked(send(udp.near.get(), "x", 1, 0), "send a datagram");
 	}
 }
