@@ -82,12 +82,12 @@ release_of() {
 	cat "$1/include/config/kernel.release"
 }
 
-# use_kernel SERIES: from here on guests boot Debian's newest kernel of that series, whose headers are
-# in $HEADERS. Empty: as if this had not been called.
+# use_kernel SERIES|RELEASE: from here on guests boot that kernel of Debian's, or the newest of that
+# series, whose headers are in $HEADERS. Empty: as if this had not been called.
 use_kernel() {
-	local release image
+	local release=$1 image
 	[ "$1" ] || return 0
-	release=$(scripts/deps/find-kernel newest cloud-amd64 "$1")
+	[[ $release = *amd64 ]] || release=$(scripts/deps/find-kernel newest cloud-amd64 "$release")
 	image=$PWD/$(scripts/deps/fetch-image "$release")
 	HEADERS=$(scripts/deps/fetch-headers "$release")
 	export KERNEL=$image/boot/vmlinuz-$release MODULES=$image/lib/modules/$release HEADERS
