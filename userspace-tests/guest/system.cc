@@ -15,6 +15,7 @@
 #include <sys/io.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/reboot.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -26,6 +27,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr unsigned short exit_port = 0xf4;
+bool have_exit_port;
 constexpr auto results_line = "/dev/ttyS1";
 constexpr auto privpipe_file = "/lib/privpipe.ko";
 
@@ -45,6 +47,17 @@ bool load_module(const std::string &path)
 	return loaded;
 }
 
+// The disks of User-Mode Linux by the names that they have in QEMU.
+void name_disks()
+{
+	for (char letter : {'a', 'b', 'c', 'd'}) {
+		std::string disk = std::string("ubd") + letter;
+
+		if (!access(("/dev/" + disk).c_str(), F_OK))
+			symlink(disk.c_str(), (std::string("/dev/vd") + letter).c_str());
+	}
+}
+
 void mount_disk(const char *device, const char *target, const char *type)
 {
 	// Disks are probed while PID 1 already runs.
@@ -61,7 +74,12 @@ void finish(bool passed)
 	std::fflush(stdout);
 	tcdrain(STDOUT_FILENO);
 	sync();
-	outb(passed ? 0x10 : 0x20, exit_port);
+	if (have_exit_port)
+		outb(passed ? 0x10 : 0x20, exit_port);
+	std::printf("guest: %s\n", passed ? "verdict 0x10" : "verdict 0x20");
+	std::fflush(stdout);
+	tcdrain(STDOUT_FILENO);
+	reboot(RB_POWER_OFF);
 	for (;;)
 		pause();
 }
@@ -74,7 +92,7 @@ void die(const std::string &what)
 
 void set_up_kernel_interfaces()
 {
-	ioperm(exit_port, 1, 1); // now: a suite may lock the kernel down
+	have_exit_port = !ioperm(exit_port, 1, 1); // now: a suite may lock the kernel down
 
 	mount_at("dev", "/dev", "devtmpfs");
 	int fd = open(results_line, O_RDWR | O_NOCTTY);
@@ -107,6 +125,7 @@ void load_stock_modules()
 void mount_disks()
 {
 	mkdir("/mnt", 0755);
+	name_disks();
 	mount_disk("/dev/vda", "/mnt/ext4", "ext4");
 	mount_disk("/dev/vdb", "/mnt/xfs", "xfs");
 	mount_at("tmpfs", "/mnt/tmpfs", "tmpfs");

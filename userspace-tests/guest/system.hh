@@ -5,8 +5,9 @@
 #include <string>
 
 /**
- * Reports to the host through QEMU's isa-debug-exit device, which ends the guest at once. Nothing
- * else can say "passed": silence, a panic or a reboot never looks like it.
+ * Reports to the host through QEMU's isa-debug-exit device, which ends the guest at once, or in
+ * User-Mode Linux by the last line of the results. Nothing else can say "passed": silence, a panic
+ * or a reboot never looks like it.
  */
 [[noreturn]] void finish(bool passed);
 
