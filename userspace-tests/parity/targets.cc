@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 namespace {
@@ -170,6 +171,25 @@ TEST_F(SpliceRefusal, SendfileStopsAtTheFileSizeLimit)
 	EXPECT_EQ(do_sendfile(file.fd(), source.fd(), bytes.size()), failed(EFBIG));
 	EXPECT_EQ(source.position(), 10000);
 	EXPECT_TRUE(same(file.read_at(0, 20000), bytes.substr(0, 10000)));
+}
+
+/* The kernel charges a socket for a packet after it has filled it, so one packet may exceed the limit. */
+TEST(SpliceToASmallSendBuffer, TakesOnePacketOfSinglePagesAtTheMost)
+{
+	constexpr size_t packet = 17 * page_size; // MAX_SKB_FRAGS
+	constexpr unsigned capacity = 1 << 20;
+	const int smallest = 0;
+	Connection to = connect_kind(Kind::unix_stream, true);
+	Pipe pipe = make_pipe(0, capacity);
+
+	checked(setsockopt(to.near.get(), SOL_SOCKET, SO_SNDBUF, &smallest, sizeof(smallest)),
+		"SO_SNDBUF");
+	put(pipe.out(), pattern(capacity));
+
+	Result taken = do_splice(pipe.in(), to.near.get(), capacity, SPLICE_F_NONBLOCK);
+
+	EXPECT_GT(taken.value, 0);
+	EXPECT_LE(taken.bytes(), packet);
 }
 
 /* Watchers of a file get an event after something has moved, and only then. */
