@@ -19,7 +19,7 @@
 
 static char *mode = "enforce";
 module_param(mode, charp, 0444);
-MODULE_PARM_DESC(mode, "enforce: copy; audit: only log which programs would get copies");
+MODULE_PARM_DESC(mode, "enforce: copy; audit: only count what would be copied; off: do nothing");
 
 /**
  * pph_x64_sys_vmsplice() - In place of __x64_sys_vmsplice().
@@ -286,9 +286,19 @@ static int pph_enforce(void)
 	return klp_enable_patch(&pph_patch);
 }
 
-static bool pph_auditing(void)
+static bool pph_mode_is(const char *which)
 {
-	return !strcmp(mode, "audit");
+	return !strcmp(mode, which);
+}
+
+static int pph_start(void)
+{
+	if (pph_mode_is("enforce"))
+		return pph_enforce();
+	if (pph_mode_is("audit"))
+		return pph_audit_start();
+	pr_err("mode is enforce, audit or off, not %s\n", mode);
+	return -EINVAL;
 }
 
 static int __init pph_init(void)
@@ -296,9 +306,10 @@ static int __init pph_init(void)
 	struct kobject *kobj = &THIS_MODULE->mkobj.kobj;
 	int ret;
 
-	if (!pph_auditing() && strcmp(mode, "enforce")) {
-		pr_err("mode is enforce or audit, not %s\n", mode);
-		return -EINVAL;
+	/* The way out at boot, so nothing that can fail comes before it. */
+	if (pph_mode_is("off")) {
+		pr_info("off: pipes share pages\n");
+		return 0;
 	}
 	ret = pp_pools_init();
 	if (ret)
@@ -306,7 +317,7 @@ static int __init pph_init(void)
 	ret = sysfs_create_group(kobj, &pph_stats_group);
 	if (ret)
 		goto no_stats;
-	ret = pph_auditing() ? pph_audit_start() : pph_enforce();
+	ret = pph_start();
 	if (!ret)
 		return 0;
 	pr_err("not loaded, nothing is changed: error %d\n", ret);
@@ -318,10 +329,12 @@ no_stats:
 
 static void __exit pph_exit(void)
 {
-	if (pph_auditing())
+	if (pph_mode_is("off"))
+		return;
+	sysfs_remove_group(&THIS_MODULE->mkobj.kobj, &pph_stats_group);
+	if (pph_mode_is("audit"))
 		pph_audit_stop();
 	pp_pools_exit();
-	sysfs_remove_group(&THIS_MODULE->mkobj.kobj, &pph_stats_group);
 }
 
 module_init(pph_init);
