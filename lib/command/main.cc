@@ -50,6 +50,24 @@ const std::array commands{
 	      "  --json              print each sample as a JSON object on one line\n"
 	      "  --sysroot=DIR       read below DIR/sys instead of /sys\n"
 	      "  -h, --help          print this\n"},
+	Entry{"harden", harden_command,
+	      "usage: privpipe harden [OPTION]... COMMAND\n"
+	      "See and change what privpipe_harden does.\n"
+	      "\n"
+	      "  status   show it; the exit status is 0 if it is in force, 3 off, 4 audit,\n"
+	      "           5 changing, 6 not built for this kernel, 7 not signed for it\n"
+	      "  enforce  have pipes get copies\n"
+	      "  audit    change nothing, but count by program what would be copied\n"
+	      "  off      have pipes share pages again\n"
+	      "  start    do what the kernel command line and modprobe.d say, or else enforce\n"
+	      "  except add|remove CGROUP\n"
+	      "           let programs in CGROUP and below go on sharing, or no longer\n"
+	      "  except list\n"
+	      "           show those cgroups\n"
+	      "\n"
+	      "  --json         print the status as a JSON object on one line\n"
+	      "  --sysroot=DIR  look below DIR instead of /\n"
+	      "  -h, --help     print this\n"},
 	Entry{"demo", demo_command,
 	      "usage: privpipe demo [OPTION]...\n"
 	      "Show stock and private pipes side by side on this machine.\n"
@@ -65,6 +83,7 @@ const char *const general_usage =
 	"\n"
 	"  privpipe copy SRC DST   copy a file, pipe or TCP connection to another\n"
 	"  privpipe stat           show the counters of the modules\n"
+	"  privpipe harden status  show what privpipe_harden does; other words change it\n"
 	"  privpipe demo           show stock and private pipes side by side\n"
 	"  privpipe help COMMAND   explain a command\n"
 	"  privpipe --version      print the version\n"
