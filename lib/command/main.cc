@@ -48,6 +48,8 @@ const std::array commands{
 	      "  --interval=SECONDS  show the counters repeatedly, at this interval (default: 1)\n"
 	      "  --once              show the counters once\n"
 	      "  --json              print each sample as a JSON object on one line\n"
+	      "  --prometheus        show them and the state of privpipe_harden once, for a file\n"
+	      "                      that node_exporter's textfile collector reads\n"
 	      "  --sysroot=DIR       read below DIR/sys instead of /sys\n"
 	      "  -h, --help          print this\n"},
 	Entry{"harden", harden_command,
