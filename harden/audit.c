@@ -129,7 +129,7 @@ static void pph_look(unsigned long ip, unsigned long parent_ip,
 	const struct pph_point *point = ops->private;
 	char name[TASK_COMM_LEN];
 
-	if (!pph_would_copy(point, fregs))
+	if (pph_excepted() || !pph_would_copy(point, fregs))
 		return;
 	pph_count(point->path, 0);
 	trace_would_copy(pph_path_names[point->path]);

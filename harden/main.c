@@ -32,6 +32,8 @@ MODULE_PARM_DESC(mode, "enforce: copy; audit: only count what would be copied; o
  */
 long pph_x64_sys_vmsplice(const struct pt_regs *regs)
 {
+	if (pph_excepted())
+		return static_call(pph_stock_vmsplice64)(regs);
 	return pph_vmsplice(regs->di, (const struct iovec __user *)regs->si,
 			    regs->dx, regs->r10);
 }
@@ -46,6 +48,8 @@ long pph_x64_sys_vmsplice(const struct pt_regs *regs)
  */
 long pph_ia32_sys_vmsplice(const struct pt_regs *regs)
 {
+	if (pph_excepted())
+		return static_call(pph_stock_vmsplice32)(regs);
 	return pph_vmsplice((u32)regs->bx, compat_ptr(regs->cx),
 			    (u32)regs->dx, (u32)regs->si);
 }
@@ -129,7 +133,8 @@ static void pph_post_unpatch(struct klp_object *obj)
 	pr_info("pipes share pages again; the module can be removed\n");
 }
 
-static struct klp_func pph_funcs[PPH_NR_POINTS + 1];
+/* In the order of pph_points. */
+struct klp_func pph_funcs[PPH_NR_POINTS + 1];
 static struct klp_func pph_no_funcs[] = { {} };
 
 static struct klp_object pph_objects[] = {
@@ -286,6 +291,12 @@ static int pph_enforce(void)
 	return klp_enable_patch(&pph_patch);
 }
 
+static const struct attribute_group *pph_groups[] = {
+	&pph_stats_group,
+	&pph_exceptions_group,
+	NULL
+};
+
 static bool pph_mode_is(const char *which)
 {
 	return !strcmp(mode, which);
@@ -314,15 +325,16 @@ static int __init pph_init(void)
 	ret = pp_pools_init();
 	if (ret)
 		return ret;
-	ret = sysfs_create_group(kobj, &pph_stats_group);
+	ret = sysfs_create_groups(kobj, pph_groups);
 	if (ret)
-		goto no_stats;
+		goto no_files;
 	ret = pph_start();
 	if (!ret)
 		return 0;
 	pr_err("not loaded, nothing is changed: error %d\n", ret);
-	sysfs_remove_group(kobj, &pph_stats_group);
-no_stats:
+	sysfs_remove_groups(kobj, pph_groups);
+	pph_exceptions_drop();
+no_files:
 	pp_pools_exit();
 	return ret;
 }
@@ -331,9 +343,10 @@ static void __exit pph_exit(void)
 {
 	if (pph_mode_is("off"))
 		return;
-	sysfs_remove_group(&THIS_MODULE->mkobj.kobj, &pph_stats_group);
+	sysfs_remove_groups(&THIS_MODULE->mkobj.kobj, pph_groups);
 	if (pph_mode_is("audit"))
 		pph_audit_stop();
+	pph_exceptions_drop();
 	pp_pools_exit();
 }
 
