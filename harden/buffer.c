@@ -35,7 +35,7 @@ static struct page *pph_socket_page(struct pph_supply *supply, size_t left,
  * @offset: first byte
  * @pipe: the pipe, locked
  * @len: bytes at the most
- * @flags: SPLICE_F_*, not used
+ * @flags: SPLICE_F_*, only for the stock function
  *
  * TCP, Unix, KCM and TLS sockets call it in their ->splice_read.  Other sockets have no
  * such function; splicing reads from them.
@@ -50,6 +50,8 @@ int pph_skb_splice_bits(struct sk_buff *skb, struct sock *sk,
 	struct pph_supply supply = { .gfp = sk->sk_allocation };
 	int ret = 0, done = 0;
 
+	if (pph_excepted())
+		return static_call(pph_stock_socket)(skb, sk, offset, pipe, len, flags);
 	if (!pipe->readers)
 		return pph_no_readers();
 	/* Memory of a device can't be read; the bytes before it can. */
@@ -149,6 +151,8 @@ ssize_t pph_add_to_pipe(struct pipe_inode_info *pipe, struct pipe_buffer *buf)
 	unsigned int len = buf->len;
 	int ret = 0;
 
+	if (pph_excepted())
+		return static_call(pph_stock_add)(pipe, buf);
 	if (!pipe->readers)
 		ret = pph_no_readers();
 	else if (!pph_room(pipe))

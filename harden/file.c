@@ -108,7 +108,7 @@ static ssize_t pph_copy_file(struct file *in, loff_t *ppos,
  * @ppos: position in the file, in bytes; advanced by the bytes read
  * @pipe: the pipe, locked
  * @len: bytes at the most
- * @flags: SPLICE_F_*, not used here
+ * @flags: SPLICE_F_*, only for the stock function
  *
  * All files with a page cache, except those in shmem, have this function as their
  * ->splice_read or call it there.  Some file systems hold a lock of the inode around it
@@ -120,8 +120,11 @@ ssize_t pph_filemap_splice_read(struct file *in, loff_t *ppos,
 				struct pipe_inode_info *pipe, size_t len,
 				unsigned int flags)
 {
-	ssize_t ret = pph_copy_file(in, ppos, pipe, len, pph_read_cache);
+	ssize_t ret;
 
+	if (pph_excepted())
+		return static_call(pph_stock_file)(in, ppos, pipe, len, flags);
+	ret = pph_copy_file(in, ppos, pipe, len, pph_read_cache);
 	pph_count(PPH_FILE, ret);
 	return ret;
 }
@@ -132,7 +135,7 @@ ssize_t pph_filemap_splice_read(struct file *in, loff_t *ppos,
  * @ppos: position in the file, in bytes; advanced by the bytes read
  * @pipe: the pipe, locked
  * @len: bytes at the most
- * @flags: SPLICE_F_*, not used here
+ * @flags: SPLICE_F_*, only for the stock function
  *
  * Only ever called as ->splice_read of shmem's regular files, whose ->read_iter
  * takes no lock.
@@ -143,8 +146,11 @@ ssize_t pph_shmem_splice_read(struct file *in, loff_t *ppos,
 			      struct pipe_inode_info *pipe, size_t len,
 			      unsigned int flags)
 {
-	ssize_t ret = pph_copy_file(in, ppos, pipe, len, in->f_op->read_iter);
+	ssize_t ret;
 
+	if (pph_excepted())
+		return static_call(pph_stock_shmem)(in, ppos, pipe, len, flags);
+	ret = pph_copy_file(in, ppos, pipe, len, in->f_op->read_iter);
 	pph_count(PPH_SHMEM, ret);
 	return ret;
 }

@@ -4,12 +4,14 @@
 
 #include <linux/fs.h>
 #include <linux/ftrace.h>
+#include <linux/jump_label.h>
+#include <linux/livepatch.h>
 #include <linux/percpu.h>
 #include <linux/pipe_fs_i.h>
 #include <linux/splice.h>
+#include <linux/static_call.h>
 #include <linux/sysfs.h>
 
-struct klp_object;
 struct sk_buff;
 struct sock;
 
@@ -59,7 +61,9 @@ struct pph_supply {
 struct page *pph_page_get(struct pph_supply *supply, size_t left);
 void pph_supply_end(struct pph_supply *supply);
 
-/* vmsplice.c */
+/* vmsplice.c, and its entries in main.c */
+long pph_x64_sys_vmsplice(const struct pt_regs *regs);
+long pph_ia32_sys_vmsplice(const struct pt_regs *regs);
 long pph_vmsplice(int fd, const struct iovec __user *uiov,
 		  unsigned int nr_segs, unsigned int flags);
 
@@ -82,12 +86,35 @@ void pph_nfsd_stop(struct klp_object *obj);
 int pph_audit_start(void);
 void pph_audit_stop(void);
 
+/* except.c */
+DECLARE_STATIC_KEY_FALSE(pph_any_exception);
+bool pph_caller_is_excepted(void);
+void pph_exceptions_drop(void);
+extern const struct attribute_group pph_exceptions_group;
+
+/* The stock functions, for callers that pph_excepted() is true of. */
+DECLARE_STATIC_CALL(pph_stock_file, pph_filemap_splice_read);
+DECLARE_STATIC_CALL(pph_stock_shmem, pph_shmem_splice_read);
+DECLARE_STATIC_CALL(pph_stock_vmsplice64, pph_x64_sys_vmsplice);
+DECLARE_STATIC_CALL(pph_stock_vmsplice32, pph_ia32_sys_vmsplice);
+DECLARE_STATIC_CALL(pph_stock_socket, pph_skb_splice_bits);
+DECLARE_STATIC_CALL(pph_stock_add, pph_add_to_pipe);
+
+/**
+ * pph_excepted() - Whether the current task shall have the stock behaviour.
+ *
+ * Return: true if it is in a cgroup that is an exception.
+ */
+static inline bool pph_excepted(void)
+{
+	return static_branch_unlikely(&pph_any_exception) && pph_caller_is_excepted();
+}
+
 /* types.c */
 int pph_check_types(void);
 
 /* main.c */
-long pph_x64_sys_vmsplice(const struct pt_regs *regs);
-long pph_ia32_sys_vmsplice(const struct pt_regs *regs);
+extern struct klp_func pph_funcs[];
 int pph_set_filter(struct ftrace_ops *ops, const struct pph_point *point);
 int pph_hook(struct ftrace_ops *ops, const char *name);
 void pph_unhook(struct ftrace_ops *ops);

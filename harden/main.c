@@ -19,7 +19,7 @@
 
 static char *mode = "enforce";
 module_param(mode, charp, 0444);
-MODULE_PARM_DESC(mode, "enforce: copy; audit: only log which programs would get copies");
+MODULE_PARM_DESC(mode, "enforce: copy; audit: only count what would be copied; off: do nothing");
 
 /**
  * pph_x64_sys_vmsplice() - In place of __x64_sys_vmsplice().
@@ -32,6 +32,8 @@ MODULE_PARM_DESC(mode, "enforce: copy; audit: only log which programs would get 
  */
 long pph_x64_sys_vmsplice(const struct pt_regs *regs)
 {
+	if (pph_excepted())
+		return static_call(pph_stock_vmsplice64)(regs);
 	return pph_vmsplice(regs->di, (const struct iovec __user *)regs->si,
 			    regs->dx, regs->r10);
 }
@@ -46,6 +48,8 @@ long pph_x64_sys_vmsplice(const struct pt_regs *regs)
  */
 long pph_ia32_sys_vmsplice(const struct pt_regs *regs)
 {
+	if (pph_excepted())
+		return static_call(pph_stock_vmsplice32)(regs);
 	return pph_vmsplice((u32)regs->bx, compat_ptr(regs->cx),
 			    (u32)regs->dx, (u32)regs->si);
 }
@@ -129,7 +133,8 @@ static void pph_post_unpatch(struct klp_object *obj)
 	pr_info("pipes share pages again; the module can be removed\n");
 }
 
-static struct klp_func pph_funcs[PPH_NR_POINTS + 1];
+/* In the order of pph_points. */
+struct klp_func pph_funcs[PPH_NR_POINTS + 1];
 static struct klp_func pph_no_funcs[] = { {} };
 
 static struct klp_object pph_objects[] = {
@@ -286,9 +291,25 @@ static int pph_enforce(void)
 	return klp_enable_patch(&pph_patch);
 }
 
-static bool pph_auditing(void)
+static const struct attribute_group *pph_groups[] = {
+	&pph_stats_group,
+	&pph_exceptions_group,
+	NULL
+};
+
+static bool pph_mode_is(const char *which)
 {
-	return !strcmp(mode, "audit");
+	return !strcmp(mode, which);
+}
+
+static int pph_start(void)
+{
+	if (pph_mode_is("enforce"))
+		return pph_enforce();
+	if (pph_mode_is("audit"))
+		return pph_audit_start();
+	pr_err("mode is enforce, audit or off, not %s\n", mode);
+	return -EINVAL;
 }
 
 static int __init pph_init(void)
@@ -296,32 +317,37 @@ static int __init pph_init(void)
 	struct kobject *kobj = &THIS_MODULE->mkobj.kobj;
 	int ret;
 
-	if (!pph_auditing() && strcmp(mode, "enforce")) {
-		pr_err("mode is enforce or audit, not %s\n", mode);
-		return -EINVAL;
+	/* The way out at boot, so nothing that can fail comes before it. */
+	if (pph_mode_is("off")) {
+		pr_info("off: pipes share pages\n");
+		return 0;
 	}
 	ret = pp_pools_init();
 	if (ret)
 		return ret;
-	ret = sysfs_create_group(kobj, &pph_stats_group);
+	ret = sysfs_create_groups(kobj, pph_groups);
 	if (ret)
-		goto no_stats;
-	ret = pph_auditing() ? pph_audit_start() : pph_enforce();
+		goto no_files;
+	ret = pph_start();
 	if (!ret)
 		return 0;
 	pr_err("not loaded, nothing is changed: error %d\n", ret);
-	sysfs_remove_group(kobj, &pph_stats_group);
-no_stats:
+	sysfs_remove_groups(kobj, pph_groups);
+	pph_exceptions_drop();
+no_files:
 	pp_pools_exit();
 	return ret;
 }
 
 static void __exit pph_exit(void)
 {
-	if (pph_auditing())
+	if (pph_mode_is("off"))
+		return;
+	sysfs_remove_groups(&THIS_MODULE->mkobj.kobj, pph_groups);
+	if (pph_mode_is("audit"))
 		pph_audit_stop();
+	pph_exceptions_drop();
 	pp_pools_exit();
-	sysfs_remove_group(&THIS_MODULE->mkobj.kobj, &pph_stats_group);
 }
 
 module_init(pph_init);

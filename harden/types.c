@@ -9,9 +9,11 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/btf.h>
+#include <linux/cgroup.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/kernel.h>
+#include <linux/sched.h>
 #include <linux/sizes.h>
 #include <linux/skbuff.h>
 #include <linux/slab.h>
@@ -57,12 +59,15 @@ static const struct {
 	const char *name;
 	u32 size;
 } pph_structs[] = {
+	PPH_STRUCT(cgroup),
+	PPH_STRUCT(css_set),
 	PPH_STRUCT(file),
 	PPH_STRUCT(kiocb),
 	PPH_STRUCT(pipe_buffer),
 	PPH_STRUCT(pipe_inode_info),
 	PPH_STRUCT(sk_buff),
 	PPH_STRUCT(splice_desc),
+	PPH_STRUCT(task_struct),
 };
 
 /* What follows a struct btf_type: something, and something for each of its elements. */

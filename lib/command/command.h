@@ -15,6 +15,7 @@ using Command = int (*)(int argc, char **argv);
 int copy_command(int argc, char **argv);
 int stat_command(int argc, char **argv);
 int demo_command(int argc, char **argv);
+int harden_command(int argc, char **argv);
 
 /** The exit status for a wrong command line. */
 constexpr int usage_error = 2;

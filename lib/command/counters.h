@@ -20,7 +20,11 @@ std::expected<Counters, std::string> read_counters(const std::string &directory)
 
 /**
  * @param sysroot the directory that contains /sys
- * @return the counters of privpipe and privpipe_harden, or an error message, also if neither is
- *         loaded
+ * @return the counters of privpipe and privpipe_harden, or an error message
  */
 std::expected<AllCounters, std::string> read_all_counters(const std::string &sysroot);
+
+struct HardenStatus;
+
+/** Prints counters and the state of privpipe_harden as node_exporter's textfile collector wants. */
+void show_prometheus(const AllCounters &counters, const HardenStatus &harden);

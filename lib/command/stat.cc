@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "command.h"
 #include "counters.h"
+#include "harden.h"
 #include "message.h"
 #include "parse.h"
 
@@ -26,6 +27,7 @@ struct Sample {
 struct Options {
 	std::optional<std::chrono::duration<double>> interval;
 	bool json = false;
+	bool prometheus = false;
 	std::string sysroot;
 };
 
@@ -102,6 +104,20 @@ void show_json(const Sample &now)
 	std::puts("}");
 }
 
+// Also without a module, so that a monitor notices.
+int show_metrics(const Options &options)
+{
+	const HardenStatus harden = HardenModule(options.sysroot).status();
+	const auto counters = read_all_counters(options.sysroot);
+
+	if (!counters)
+		return complain(counters.error());
+	show_prometheus(*counters, harden);
+	if (std::fflush(stdout) != 0)
+		return complain("cannot write 'standard output'", last_error());
+	return 0;
+}
+
 int run(const Options &options)
 {
 	const bool screen = options.interval && !options.json && ::isatty(STDOUT_FILENO);
@@ -111,6 +127,9 @@ int run(const Options &options)
 		auto counters = read_all_counters(options.sysroot);
 		if (!counters)
 			return complain(counters.error());
+		if (counters->empty())
+			return complain(
+				"no counters: neither privpipe nor privpipe_harden is loaded");
 		Sample now{std::move(*counters)};
 		if (screen)
 			std::fputs("\033[H\033[J", stdout);
@@ -137,6 +156,7 @@ int stat_command(int argc, char **argv)
 		{"interval", required_argument, nullptr, 'i'},
 		{"once", no_argument, nullptr, 'o'},
 		{"json", no_argument, nullptr, 'j'},
+		{"prometheus", no_argument, nullptr, 'p'},
 		{"sysroot", required_argument, nullptr, 's'},
 		{"help", no_argument, nullptr, 'h'},
 		{},
@@ -154,6 +174,8 @@ int stat_command(int argc, char **argv)
 			once = true;
 		} else if (c == 'j') {
 			options.json = true;
+		} else if (c == 'p') {
+			options.prometheus = true;
 		} else if (c == 's') {
 			options.sysroot = optarg;
 		} else {
@@ -165,6 +187,8 @@ int stat_command(int argc, char **argv)
 		print_usage(stderr, "stat");
 		return usage_error;
 	}
+	if (options.prometheus)
+		return show_metrics(options);
 	if (once)
 		options.interval.reset();
 	else if (!options.interval && !options.json && ::isatty(STDOUT_FILENO))

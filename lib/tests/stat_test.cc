@@ -83,6 +83,42 @@ TEST_F(Stat, WritesJson)
 		<< end.out;
 }
 
+TEST_F(Stat, WritesMetrics)
+{
+	fs::create_directories(path("sys/module/privpipe_harden/parameters"));
+	make("sys/module/privpipe_harden/parameters/mode", "audit\n");
+	const std::string state =
+		"# HELP privpipe_harden_state Whether privpipe_harden(4) is in that "
+		"state.\n"
+		"# TYPE privpipe_harden_state gauge\n"
+		"privpipe_harden_state{state=\"in_force\"} 0\n"
+		"privpipe_harden_state{state=\"off\"} 0\n"
+		"privpipe_harden_state{state=\"audit\"} 1\n"
+		"privpipe_harden_state{state=\"changing\"} 0\n"
+		"privpipe_harden_state{state=\"not_built\"} 0\n"
+		"privpipe_harden_state{state=\"not_signed\"} 0\n";
+	Outcome end = stat({"--prometheus"});
+
+	EXPECT_EQ(end.code(), 0) << end.err;
+	EXPECT_EQ(end.out, state);
+	add_counters();
+	make("sys/module/privpipe_harden/stats/file_bytes", "5\n");
+	end = stat({"--prometheus"});
+	EXPECT_EQ(end.code(), 0) << end.err;
+	EXPECT_EQ(end.out,
+		  state + "# HELP privpipe_copied_bytes_total The counter copied_bytes of "
+			  "privpipe(4).\n"
+			  "# TYPE privpipe_copied_bytes_total counter\n"
+			  "privpipe_copied_bytes_total 12\n"
+			  "# HELP privpipe_harden_calls_total Calls that copied into a pipe, or in "
+			  "audit mode would have.\n"
+			  "# TYPE privpipe_harden_calls_total counter\n"
+			  "privpipe_harden_calls_total{path=\"file\"} 18446744073709551615\n"
+			  "# HELP privpipe_harden_bytes_total Bytes copied into pipes.\n"
+			  "# TYPE privpipe_harden_bytes_total counter\n"
+			  "privpipe_harden_bytes_total{path=\"file\"} 5\n");
+}
+
 TEST_F(Stat, StampsWhatItRepeats)
 {
 	add_counters();

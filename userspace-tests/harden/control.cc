@@ -5,12 +5,15 @@
 
 #include <fcntl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <chrono>
+#include <cstdio>
 #include <fstream>
 #include <iterator>
+#include <stdexcept>
 #include <thread>
 
 using namespace std::chrono_literals;
@@ -81,6 +84,29 @@ Result soften(const std::string &name)
 			std::this_thread::sleep_for(10ms);
 	}
 	return removed;
+}
+
+Said run(const std::string &command)
+{
+	FILE *pipe = popen((command + " 2>&1").c_str(), "re");
+	Said said{};
+
+	if (!pipe)
+		throw std::runtime_error("popen");
+	for (int c; (c = fgetc(pipe)) != EOF;)
+		said.words += static_cast<char>(c);
+	said.status = WEXITSTATUS(pclose(pipe));
+	return said;
+}
+
+std::string unit_says(const std::string &key)
+{
+	std::ifstream unit("/usr/local/lib/systemd/system/privpipe-harden.service");
+
+	for (std::string line; std::getline(unit, line);)
+		if (line.starts_with(key + "="))
+			return line.substr(key.size() + 1);
+	throw std::runtime_error("the unit has no " + key);
 }
 
 std::uint64_t counter(const std::string &name)

@@ -28,6 +28,17 @@ void disable();
 /** True while some tasks have changed over and others have not. */
 bool in_transition();
 
+struct Said {
+	int status; /* of its end */
+	std::string words;
+};
+
+/** Runs @command in a shell. */
+Said run(const std::string &command);
+
+/** The value of @key in the systemd unit. */
+std::string unit_says(const std::string &key);
+
 /** A counter of the module, such as "file_calls". */
 std::uint64_t counter(const std::string &name);
 

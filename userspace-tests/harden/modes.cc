@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The counters and messages of privpipe_harden.ko in either mode. */
+/* What privpipe_harden.ko does and counts in either mode, and for whom. */
 #include "harden/control.hh"
 #include "pipe/fuse.hh"
 #include "pipe/kinds.hh"
@@ -11,6 +11,8 @@
 #include <gtest/gtest.h>
 
 #include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <fstream>
 #include <map>
@@ -93,31 +95,94 @@ const Path paths[] = {
 	{"fuse", request_is_shared, 2 * page_size},
 };
 
+constexpr auto programs = "/sys/kernel/debug/privpipe_harden/programs";
+
+/* By "PATH PROGRAM". */
+std::map<std::string, std::uint64_t> program_calls()
+{
+	std::map<std::string, std::uint64_t> found;
+	std::ifstream file(programs);
+	std::uint64_t calls;
+
+	for (std::string line; file >> calls && std::getline(file.ignore(), line);)
+		found[line] = calls;
+	return found;
+}
+
+std::uint64_t calls_of(const std::string &program, const std::string &path)
+{
+	return program_calls()[path + " " + program];
+}
+
+constexpr auto exceptions = "/sys/module/privpipe_harden/exceptions";
+
+Result except(const std::string &change)
+{
+	Fd file(open(exceptions, O_WRONLY | O_CLOEXEC), "open the exceptions");
+
+	return result_of(write(file.get(), change.data(), change.size()));
+}
+
+std::string excepted()
+{
+	std::ifstream file(exceptions);
+
+	return {std::istreambuf_iterator<char>(file), {}};
+}
+
+const std::string cgroup = "/privpipe-test"; /* the path of a Cgroup */
+
 } // namespace
 
-TEST(Audit, CountsEachCallNamesEachProgramOnceAndChangesNothing)
+TEST(Audit, CountsCallsByProgramAndChangesNothing)
 {
 	ASSERT_EQ(harden("mode=audit"), moved(0));
 	prctl(PR_SET_NAME, "audited");
 	for (const Path &path : paths) {
 		SCOPED_TRACE(path.name);
-		const std::string line =
-			std::string(" would get a copy: ") + path.name + " -> pipe";
-		KernelLog log;
+		const std::string calls = std::string(path.name) + "_calls";
 
 		EXPECT_TRUE(path.shares());
-		EXPECT_TRUE(log.says(line)) << log.text();
-		EXPECT_TRUE(log.says("privpipe_harden: audit: audited[")) << log.text();
-
-		KernelLog afterwards;
-		const std::uint64_t calls = counter(std::string(path.name) + "_calls");
-
-		EXPECT_GE(calls, 1u);
+		const std::uint64_t once = counter(calls);
+		EXPECT_GE(once, 1u);
+		EXPECT_EQ(calls_of("audited", path.name), once);
 		EXPECT_TRUE(path.shares());
-		EXPECT_GT(counter(std::string(path.name) + "_calls"), calls);
-		EXPECT_FALSE(afterwards.says(line)) << afterwards.text();
+		EXPECT_GT(counter(calls), once);
+		EXPECT_EQ(calls_of("audited", path.name), counter(calls));
 		EXPECT_EQ(counter(std::string(path.name) + "_bytes"), 0u);
 	}
+	EXPECT_EQ(in_child([] {
+			  become_unprivileged();
+			  require(access(programs, R_OK) != 0 && errno == EACCES, "readable");
+		  }),
+		  "");
+	EXPECT_EQ(soften(), moved(0));
+	EXPECT_NE(access(programs, F_OK), 0);
+}
+
+TEST(Audit, CountsProgramsThatItsTableHasNoRoomForTogether)
+{
+	constexpr size_t rows = 1024;
+	std::uint64_t sum = 0;
+	size_t lines = 0;
+
+	ASSERT_EQ(harden("mode=audit"), moved(0));
+	prctl(PR_SET_NAME, "a\nb\xff");
+	EXPECT_TRUE(memory_is_shared());
+	EXPECT_EQ(calls_of("a\\x0ab\\xff", "memory"), 1u);
+	for (size_t i = 0; i < 2 * rows; i++) {
+		prctl(PR_SET_NAME, std::to_string(i).c_str());
+		EXPECT_TRUE(memory_is_shared());
+	}
+	prctl(PR_SET_NAME, "audited");
+	for (const auto &[program, calls] : program_calls()) {
+		sum += calls;
+		lines++;
+	}
+	EXPECT_GT(lines, rows / 2);
+	EXPECT_LE(lines, rows + 1);
+	EXPECT_GT(calls_of("(others)", "memory"), 0u);
+	EXPECT_EQ(sum, counter("memory_calls"));
 	EXPECT_EQ(soften(), moved(0));
 }
 
@@ -196,5 +261,128 @@ TEST(Enforce, GivesMemoryBackThatItDoesNotUse)
 								  " bytes are still charged");
 		  }),
 		  "");
+	EXPECT_EQ(soften(), moved(0));
+}
+
+TEST(Exceptions, LetACgroupAndThoseBelowShareAndNobodyElse)
+{
+	const std::string below = "/sys/fs/cgroup" + cgroup + "/below";
+	Cgroup group;
+
+	ASSERT_EQ(harden(), moved(0));
+	EXPECT_EQ(except("+" + cgroup), moved(cgroup.size() + 1));
+	EXPECT_EQ(excepted(), cgroup + "\n");
+	for (const Path &path : paths) {
+		SCOPED_TRACE(path.name);
+		EXPECT_FALSE(path.shares());
+		EXPECT_EQ(in_child([&] {
+				  group.enter();
+				  require(path.shares(), "it copies");
+			  }),
+			  "");
+	}
+	checked(mkdir(below.c_str(), 0755), "mkdir");
+	EXPECT_EQ(in_child([&] {
+			  std::ofstream(below + "/cgroup.procs") << 0 << std::flush;
+			  require(paths[0].shares(), "it copies");
+		  }),
+		  "");
+	checked(rmdir(below.c_str()), "rmdir");
+	EXPECT_EQ(except("-" + cgroup), moved(cgroup.size() + 1));
+	EXPECT_EQ(excepted(), "");
+	EXPECT_EQ(in_child([&] {
+			  group.enter();
+			  require(!paths[0].shares(), "it shares");
+		  }),
+		  "");
+	EXPECT_EQ(soften(), moved(0));
+}
+
+TEST(Exceptions, AreNotCountedInAuditModeAndStayWhenTheModeChanges)
+{
+	Cgroup group;
+
+	ASSERT_EQ(harden("mode=audit"), moved(0));
+	EXPECT_EQ(except("+" + cgroup), moved(cgroup.size() + 1));
+	EXPECT_EQ(in_child([&] {
+			  group.enter();
+			  require(paths[0].shares(), "it copies");
+		  }),
+		  "");
+	EXPECT_EQ(counter("file_calls"), 0u);
+	EXPECT_EQ(run("privpipe harden enforce").status, 0);
+	EXPECT_EQ(excepted(), cgroup + "\n");
+	EXPECT_FALSE(paths[0].shares());
+	EXPECT_EQ(in_child([&] {
+			  group.enter();
+			  require(paths[0].shares(), "it copies");
+		  }),
+		  "");
+	EXPECT_EQ(soften(), moved(0));
+}
+
+TEST(Exceptions, AreForRootAndForCgroupsThatExist)
+{
+	ASSERT_EQ(harden(), moved(0));
+	EXPECT_EQ(except("+/none"), failed(ENOENT));
+	EXPECT_EQ(except("-/none"), failed(ENOENT));
+	EXPECT_EQ(except("+/"), failed(EINVAL)) << "everybody";
+	EXPECT_EQ(except("+none"), failed(EINVAL));
+	EXPECT_EQ(except("/none"), failed(EINVAL));
+	EXPECT_EQ(except("+/" + std::string(300, 'x')), failed(ENAMETOOLONG));
+	EXPECT_EQ(in_child([] {
+			  become_unprivileged();
+			  require(access(exceptions, R_OK) && access(exceptions, W_OK),
+				  "not only root may");
+		  }),
+		  "");
+	EXPECT_EQ(soften(), moved(0));
+}
+
+TEST(Exceptions, EndWithTheirCgroup)
+{
+	ASSERT_EQ(harden(), moved(0));
+	for (int i = 0; i < 20; i++) {
+		Cgroup group;
+
+		EXPECT_EQ(in_child([&] {
+				  group.enter();
+				  require(!paths[0].shares(), "it shares by another's exception");
+			  }),
+			  "");
+		EXPECT_EQ(except("+" + cgroup), moved(cgroup.size() + 1));
+		EXPECT_EQ(except("+" + cgroup), moved(cgroup.size() + 1));
+		EXPECT_EQ(excepted(), cgroup + "\n");
+	}
+	EXPECT_EQ(excepted(), "");
+	EXPECT_EQ(soften(), moved(0));
+}
+
+/* The stock function runs, called by the module, which must stay. */
+TEST(Exceptions, HoldTheModuleWhileTheySleep)
+{
+	Cgroup group;
+	Pipe pipe = make_stock_pipe();
+	Pipe ready = make_stock_pipe();
+	const std::string before = fill(pipe);
+
+	ASSERT_EQ(harden(), moved(0));
+	EXPECT_EQ(except("+" + cgroup), moved(cgroup.size() + 1));
+	const pid_t pid = checked(fork(), "fork");
+	if (!pid) {
+		group.enter();
+		put(ready.out(), "!");
+		_exit(do_vmsplice(pipe.out(), "x") != moved(1));
+	}
+	EXPECT_EQ(get(ready.in(), 1), "!");
+	sleep(1);
+	disable();
+	sleep(2);
+	EXPECT_TRUE(in_transition());
+	EXPECT_TRUE(same(drain(pipe.in()), before));
+	int status = -1;
+	waitpid(pid, &status, 0);
+	EXPECT_EQ(status, 0);
+	EXPECT_EQ(get(pipe.in(), 1), "x");
 	EXPECT_EQ(soften(), moved(0));
 }
