@@ -40,9 +40,24 @@ kernel_log() {
 	dmesg | grep "$name: "
 }
 
+# advice SAID: what the administrator can do when modprobe has failed and SAID that.
+advice() {
+	if ! modprobe -qn "$name"; then
+		echo "DKMS has not built it for Linux $(uname -r): see 'dkms status'."
+		return
+	fi
+	case $1 in
+	*'Key was rejected'* | *'key not available'* | *'not permitted'*)
+		echo "This kernel wants a signature by a key that it knows, as under Secure Boot:" \
+			"'mokutil --import /var/lib/dkms/mok.pub' and a restart enrol DKMS's key." ;;
+	esac
+}
+
 loaded() {
 	before=$(kernel_log | wc -l)
-	modprobe "$name" || fail "pipes share pages: $name can't be loaded." "$(kernel_log | tail -n "+$((before + 1))")"
+	said=$(modprobe "$name" 2>&1) ||
+		fail "pipes share pages: $name can't be loaded. $said" "$(advice "$said")" \
+			"$(kernel_log | tail -n "+$((before + 1))")"
 }
 
 hardened() {
