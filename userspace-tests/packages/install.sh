@@ -12,7 +12,12 @@ claim "systemctl enable privpipe-harden" systemctl enable privpipe-harden
 useradd --groups privpipe member
 useradd stranger
 
-# update: to the kernel $new.
+# update: to the kernel $new, of Debian 13 or of its backports.
 update() {
-	apt install "linux-image-$new" "linux-headers-$new"
+	suite=trixie
+	case $new in
+	6.12.*) ;;
+	*) suite=trixie-backports ;;
+	esac
+	apt install -t $suite "linux-image-$new" "linux-headers-$new"
 }
