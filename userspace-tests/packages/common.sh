@@ -31,9 +31,9 @@ says() {
 	grep -qE -- "$words" $log.says
 }
 
-# apt ARGUMENT...: installs without asking the network; $log has what it said.
+# apt ARGUMENT...: the packages are in its cache, so it needs no network.
 apt() {
-	apt-get -q -y --no-download "$@" >$log 2>&1 </dev/null
+	apt-get -q -y "$@" >$log 2>&1 </dev/null || { cat $log && return 1; }
 }
 
 # modules RELEASE: are both modules there for that kernel?
