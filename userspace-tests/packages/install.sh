@@ -1,0 +1,23 @@
+# shellcheck shell=sh
+# Sourced by the trials that update the kernel, $2, of a Debian with another one, $1: the packages are
+# installed there, and the livepatch is enabled.
+. "$(dirname "$0")/common.sh"
+old=$1
+new=$2
+
+claim "the packages can be installed" apt install /test/debs/*.deb
+claim "DKMS has built both modules for $old" modules "$old"
+claim "installing enables nothing" says disabled systemctl is-enabled privpipe-harden
+claim "systemctl enable privpipe-harden" systemctl enable privpipe-harden
+useradd --groups privpipe member
+useradd stranger
+
+# update: to the kernel $new, of Debian 13 or of its backports.
+update() {
+	suite=trixie
+	case $new in
+	6.12.*) ;;
+	*) suite=trixie-backports ;;
+	esac
+	apt install -t $suite "linux-image-$new" "linux-headers-$new"
+}
