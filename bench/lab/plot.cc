@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 // The picture of a run of the lab: a stripe for each case, in which its arms lie one below the
 // other, on a logarithmic scale.
-#include "report.h"
+#include "report.hh"
 
 #include <utility>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 // Turns the lab's figures (JSON lines on stdin) into lab.json, tables.md and lab.svg in the
 // folder that is the argument. summary.md is what opens the report.
-#include "report.h"
+#include "report.hh"
 
 #include <cstdlib>
 #include <fstream>

@@ -6,6 +6,7 @@
 #include "process.h"
 
 #include <cstdlib>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 
 namespace fs = std::filesystem;
@@ -53,7 +54,7 @@ protected:
 	{
 		put("bin/" + name, "#!/bin/sh\ncd " + directory.string() + "\necho " + name +
 					   " $* >>ran\n" + script);
-		fs::permissions(path("bin/" + name), fs::perms(0755));
+		EXPECT_EQ(::chmod(path("bin/" + name).c_str(), 0755), 0);
 	}
 
 	void loaded(const std::string &mode) const

@@ -171,8 +171,11 @@ TEST(Loading, WhereAFunctionHasAnotherTypeIsRefused)
 		KernelLog log;
 
 		EXPECT_EQ(load_image(replaced(module_image(), type, other), mode), failed(ENOEXEC));
-		EXPECT_TRUE(log.says("privpipe_harden: add_to_pipe is " + type +
-				     " in this kernel, but this module is made for " + other))
+		EXPECT_TRUE(
+			log.says(std::string("privpipe_harden: add_to_pipe is ")
+					 .append(type)
+					 .append(" in this kernel, but this module is made for ")
+					 .append(other)))
 			<< log.text();
 		EXPECT_TRUE(log.says("privpipe_harden: not loaded, nothing is changed"))
 			<< log.text();
@@ -419,7 +422,7 @@ TEST(Unit, FailsWhileATaskHasNotChangedOver)
 
 	/* Makes the kernel ask for the size now, and learn that nobody waits for a flush. */
 	checked(fstat(file.get(), &status), "fstat");
-	Fd(dup(file.get()), "dup");
+	checked(close(dup(file.get())), "close");
 
 	Pipe pipe = make_stock_pipe();
 	Async call([&] {

@@ -173,7 +173,7 @@ TEST_F(SpliceRefusal, SendfileStopsAtTheFileSizeLimit)
 	EXPECT_TRUE(same(file.read_at(0, 20000), bytes.substr(0, 10000)));
 }
 
-/* The kernel charges a socket for a packet after it has filled it, so one packet may exceed the limit. */
+/* A socket is charged for a packet after it was filled, so one packet may exceed the limit. */
 TEST(SpliceToASmallSendBuffer, TakesOnePacketOfSinglePagesAtTheMost)
 {
 	constexpr size_t packet = 17 * page_size; // MAX_SKB_FRAGS
