@@ -103,8 +103,9 @@ int change_mode(const HardenModule &module, const std::string &mode, const Optio
 		complain(status.reason + ": " + status.fix);
 		return int(status.state);
 	}
-	show_status(module, options);
-	return 0;
+	// The unit is active only while pipes get copies, whatever the configuration says.
+	const int state = show_status(module, options);
+	return mode.empty() ? state : 0;
 }
 
 // Paths are those in /proc/PID/cgroup; a shell completes those below /sys/fs/cgroup.

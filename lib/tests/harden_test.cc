@@ -191,7 +191,7 @@ TEST_F(Harden, StartsAsTheConfigurationSays)
 	fs::remove_all(path("sys/kernel/livepatch/privpipe_harden"));
 	put("etc", "mode=off");
 	const Outcome end = harden({"start"});
-	EXPECT_EQ(end.code(), 0);
+	EXPECT_EQ(end.code(), 3);
 	EXPECT_TRUE(end.out.starts_with("off: the kernel command line")) << end.out;
 }
 
