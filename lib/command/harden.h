@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <expected>
 #include <optional>
+#include <spawn.h>
 #include <string>
 #include <vector>
 
@@ -93,6 +94,14 @@ private:
 
 /** @return the first line of a file, or nothing if it can't be read */
 std::optional<std::string> first_line(const std::string &path);
+
+/**
+ * Runs a program of kmod, without a shell, which may have a program of that name in itself.
+ *
+ * @param actions on its standard streams, or null
+ * @return whether it succeeds
+ */
+bool succeeds(std::vector<std::string> words, const posix_spawn_file_actions_t *actions = nullptr);
 
 /** @return the lines of a file; none if it can't be read */
 std::vector<std::string> lines_of(const std::string &path);

@@ -9,13 +9,10 @@
 
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
 #include <functional>
 #include <privpipe/privpipe.hpp>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
 
@@ -56,23 +53,6 @@ public:
 private:
 	Fd fd_;
 };
-
-// @return whether a program succeeds
-bool succeeds(std::vector<std::string> words)
-{
-	std::vector<char *> argv;
-	pid_t pid;
-	int status;
-
-	for (std::string &word : words)
-		argv.push_back(word.data());
-	argv.push_back(nullptr);
-	const char *path = std::getenv("PATH");
-	::setenv("PATH", (std::string(path ? path : "/bin:/usr/bin") + ":/usr/sbin:/sbin").c_str(),
-		 1);
-	return ::posix_spawnp(&pid, argv[0], nullptr, nullptr, argv.data(), environ) == 0 &&
-	       ::waitpid(pid, &status, 0) == pid && status == 0;
-}
 
 std::expected<void, std::string> write_text(const std::string &path, const std::string &text)
 {

@@ -4,12 +4,15 @@
 #include "harden.h"
 
 #include <algorithm>
-#include <cstdio>
+#include <cstdlib>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
-#include <memory>
+#include <privpipe/privpipe.hpp>
 #include <sstream>
+#include <sys/mman.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace fs = std::filesystem;
@@ -34,19 +37,35 @@ bool contains(const std::vector<std::string> &lines, const std::string &text)
 // The owner of the key that a module was signed with; modinfo knows compressed modules, too.
 std::string signer_of(const std::string &file)
 {
-	const std::string command =
-		"PATH=$PATH:/usr/sbin:/sbin modinfo -F signer '" + file + "' 2>/dev/null";
-	const std::unique_ptr<std::FILE, int (*)(std::FILE *)> output(
-		::popen(command.c_str(), "re"), ::pclose);
-	std::string signer;
+	const privpipe::Fd output(::memfd_create("modinfo", MFD_CLOEXEC));
+	posix_spawn_file_actions_t actions;
 
-	if (output)
-		for (int c; (c = std::fgetc(output.get())) != EOF && c != '\n';)
-			signer += char(c);
-	return signer;
+	::posix_spawn_file_actions_init(&actions);
+	::posix_spawn_file_actions_adddup2(&actions, output.get(), STDOUT_FILENO);
+	::posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+	const bool known = succeeds({"modinfo", "-F", "signer", file}, &actions);
+	::posix_spawn_file_actions_destroy(&actions);
+	const std::string written = "/proc/self/fd/" + std::to_string(output.get());
+	return known ? first_line(written).value_or("") : "";
 }
 
 } // namespace
+
+bool succeeds(std::vector<std::string> words, const posix_spawn_file_actions_t *actions)
+{
+	std::vector<char *> argv;
+	pid_t pid;
+	int status;
+
+	for (std::string &word : words)
+		argv.push_back(word.data());
+	argv.push_back(nullptr);
+	const char *path = std::getenv("PATH");
+	::setenv("PATH", (std::string(path ? path : "/bin:/usr/bin") + ":/usr/sbin:/sbin").c_str(),
+		 1);
+	return ::posix_spawnp(&pid, argv[0], actions, nullptr, argv.data(), environ) == 0 &&
+	       ::waitpid(pid, &status, 0) == pid && status == 0;
+}
 
 std::optional<std::string> first_line(const std::string &path)
 {
