@@ -177,26 +177,6 @@ TEST(Faults, Query)
 	});
 }
 
-TEST(Faults, Unread)
-{
-	const std::string bytes = pattern(some);
-
-	walk(moved(0), [&](Injector &fault) {
-		Pipe pipe = quick_pipe();
-		int unread = -1;
-
-		put(pipe.out(), bytes);
-
-		Result asked = fault.during(
-			[&] { return result_of(ioctl(pipe.in(), FIONREAD, &unread)); });
-
-		EXPECT_TRUE(asked == moved(0) || asked == failed(EFAULT))
-			<< testing::PrintToString(asked);
-		EXPECT_EQ(unread, asked.ok() ? int(some) : -1);
-		expect_holds(pipe, bytes);
-	});
-}
-
 TEST(Faults, Write)
 {
 	const std::string bytes = pattern(some);
