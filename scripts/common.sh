@@ -82,12 +82,20 @@ release_of() {
 	cat "$1/include/config/kernel.release"
 }
 
+# use_arch RELEASE: from here on packages may be for that kernel's architecture, if it is not this
+# machine's.
+use_arch() {
+	[[ $1 != *-arm64* ]] || [ "$(uname -m)" = aarch64 ] || export FOREIGN=arm64 DEBIAN=13
+	[[ $1 != *+deb12*-arm64* ]] || export RELEASE=bookworm
+}
+
 # use_kernel SERIES|RELEASE: from here on guests boot that kernel of Debian's, or the newest of that
 # series, whose headers are in $HEADERS. Empty: as if this had not been called.
 use_kernel() {
 	local release=$1 image
 	[ "$1" ] || return 0
-	[[ $release = *amd64 ]] || release=$(scripts/deps/find-kernel newest cloud-amd64 "$release")
+	[[ $release = *+deb* ]] || release=$(scripts/deps/find-kernel newest cloud-amd64 "$release")
+	use_arch "$release"
 	image=$PWD/$(scripts/deps/fetch-image "$release")
 	HEADERS=$(scripts/deps/fetch-headers "$release")
 	export KERNEL=$image/boot/vmlinuz-$release MODULES=$image/lib/modules/$release HEADERS

