@@ -40,3 +40,10 @@ apt() {
 modules() {
 	modinfo -k "$1" privpipe >/dev/null && modinfo -k "$1" privpipe_harden
 }
+
+# status STATUS: does `privpipe harden status` end with that?
+status() {
+	code=0
+	privpipe harden status || code=$?
+	[ $code = "$1" ]
+}
