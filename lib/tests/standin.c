@@ -19,9 +19,9 @@ static int create_pipe(struct privpipe_create *create)
 {
 	int fds[2];
 
-	if (pipe2(fds, create->flags) < 0)
+	if (pipe2(fds, (int)create->flags) < 0)
 		return -1;
-	if (create->capacity && fcntl(fds[1], F_SETPIPE_SZ, create->capacity) < 0)
+	if (create->capacity && fcntl(fds[1], F_SETPIPE_SZ, (int)create->capacity) < 0)
 		return -1;
 	create->read_fd = fds[0];
 	create->write_fd = fds[1];

@@ -75,7 +75,7 @@ Fd unread_event(int arena)
 	checked(fanotify_mark(group.get(), FAN_MARK_ADD, FAN_OPEN, AT_FDCWD,
 			      fd_path(arena).c_str()),
 		"fanotify_mark");
-	Fd(open(fd_path(arena).c_str(), O_RDONLY | O_CLOEXEC), "open again");
+	const Fd again(open(fd_path(arena).c_str(), O_RDONLY | O_CLOEXEC), "open again");
 	if (poll(&entry, 1, 0) != 1)
 		throw_errno("no event", ENOENT);
 	return group;
