@@ -168,7 +168,7 @@ Result link_at(int fd, const char *name, int flags)
 
 Result bind_from(const std::string &path)
 {
-	Fd(open("/tmp/target", O_CREAT | O_RDWR, 0600));
+	const Fd target(open("/tmp/target", O_CREAT | O_RDWR, 0600));
 	Result result = result_of(mount(path.c_str(), "/tmp/target", nullptr, MS_BIND, nullptr));
 
 	if (result.ok())
