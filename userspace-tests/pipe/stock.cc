@@ -90,6 +90,7 @@ std::unique_ptr<Backend> make()
 	register_backend("hardened", make<hardened_expectations>) &&
 	register_backend("private", make<taking_expectations>) &&
 	register_backend("private-7.3", make<private_expectations>) &&
+	register_backend("steal", make<taking_expectations>) &&
 	register_backend("radical", make<radical_expectations>);
 
 } // namespace
