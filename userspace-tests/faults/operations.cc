@@ -68,10 +68,11 @@ Result tee_on(const Fd &end, int in, int out, size_t len)
 using Call = std::function<Result(const Pipe &pipe)>;
 
 /* A call that puts the beginning of @source into a pipe. */
-void walk_into_pipe(const std::string &source, const std::function<Call()> &prepare)
+void walk_into_pipe(const std::string &source, const std::function<Call()> &prepare,
+		    unsigned capacity = default_capacity)
 {
 	walk(moved(source.size()), [&](Injector &fault) {
-		Pipe pipe = quick_pipe();
+		Pipe pipe = make_pipe(O_NONBLOCK | O_CLOEXEC, capacity);
 		const std::string before = pattern(100, 99);
 
 		put(pipe.out(), before);
@@ -238,6 +239,40 @@ TEST(Faults, SpliceFromExt4Taken)
 TEST(Faults, SpliceFromXfsTaken)
 {
 	walk_splice_from(on_xfs, SPLICE_F_MOVE);
+}
+
+/*
+ * A call that goes on after a fault in the middle of one large folio must not go on in the next.
+ * Where writes of 64 KiB make folios of that size, these are four.
+ */
+static void walk_splice_from_large_folios(const char *where)
+{
+	constexpr size_t folio = 16 * page_size, size = 4 * folio;
+	const std::string bytes = pattern(size);
+	File file(where);
+
+	for (size_t at = 0; at < size; at += folio)
+		file.write_at(static_cast<off64_t>(at), std::string_view(bytes).substr(at, folio));
+	checked(fsync(file.fd()), "fsync");
+	walk_into_pipe(
+		bytes,
+		[&] {
+			lseek(file.fd(), 0, SEEK_SET);
+			return [&](const Pipe &pipe) {
+				return splice_on(pipe.write_end, file.fd(), pipe.out(), size);
+			};
+		},
+		2 * size);
+}
+
+TEST(Faults, SpliceFromLargeFoliosOfXfs)
+{
+	walk_splice_from_large_folios(on_xfs);
+}
+
+TEST(Faults, SpliceFromLargeFoliosOfExt4)
+{
+	walk_splice_from_large_folios(on_ext4);
 }
 
 TEST(Faults, SpliceFromFileThatIsNotCached)
@@ -521,6 +556,21 @@ TEST(Faults, SendfileCopied)
 TEST(Faults, SendfileDirect)
 {
 	walk_sendfile_to_socket(PRIVPIPE_F_DIRECT);
+}
+
+TEST(Faults, SendfileToTcp)
+{
+	walk_sendfile([] {
+		auto tcp = std::make_shared<Connection>(connect_kind(Kind::tcp, true));
+
+		return Way{[=](const Pipe &file) {
+				   return send_all_of(tcp->near.get(), file.in(), 0);
+			   },
+			   [=](size_t n) {
+				   checked(shutdown(tcp->near.get(), SHUT_WR), "shutdown");
+				   return get(tcp->far.get(), n + 1);
+			   }};
+	});
 }
 
 TEST(Faults, SendfileToFile)

@@ -23,6 +23,10 @@ struct Expectations {
 	bool gift_reads_as_zeros;      /* D7 */
 	Content received_page_written; /* D8: a page that came out of a socket */
 
+	/* What the peer of a socket gets from sendfile(2) after the file was written. */
+	Content sent_page_written;
+	Content sent_to_tcp_written;
+
 	/* Calls that only a stock pipe has, or that answer otherwise there. */
 	int vmsplice_to_no_pipe;        /* errno */
 	bool empty_vmsplice_to_no_pipe; /* is 0 nevertheless */
@@ -48,6 +52,8 @@ inline constexpr Expectations stock_expectations = {
 	.taken_page_leaves_cache = false,
 	.gift_reads_as_zeros = false,
 	.received_page_written = Content::changed,
+	.sent_page_written = Content::changed,
+	.sent_to_tcp_written = Content::changed,
 	.vmsplice_to_no_pipe = EBADF,
 	.empty_vmsplice_to_no_pipe = true,
 	.needs_descriptor = false,
@@ -60,25 +66,34 @@ inline constexpr Expectations stock_expectations = {
 	.signals_caller = true,
 };
 
-inline constexpr Expectations patched_expectations = [] {
-	Expectations patched = stock_expectations;
+/* A kernel whose pipes own their pages: every source is copied. */
+inline constexpr Expectations private_expectations = [] {
+	Expectations own = stock_expectations;
 
-	patched.file_written = Content::kept;
-	patched.memory_written = Content::kept;
-	patched.teed_page_written = Content::kept;
-	patched.vmsplice_packs = true;
-	patched.taken_page_leaves_cache = true;
-	patched.received_page_written = Content::kept;
-	return patched;
+	own.file_written = Content::kept;
+	own.memory_written = Content::kept;
+	own.teed_page_written = Content::kept;
+	own.vmsplice_packs = true;
+	own.received_page_written = Content::kept;
+	own.sent_page_written = Content::kept;
+	own.sent_to_tcp_written = Content::kept;
+	return own;
 }();
 
-/* Waited for by a worker. */
-inline constexpr Expectations patched_uring_expectations = [] {
-	Expectations uring = patched_expectations;
+/* The same with splice() as read(), vmsplice() as write(), and sendfile() to TCP without a pipe. */
+inline constexpr Expectations radical_expectations = [] {
+	Expectations radical = private_expectations;
 
-	uring.restarts = false;
-	uring.signals_caller = false;
-	return uring;
+	radical.sent_to_tcp_written = Content::changed;
+	return radical;
+}();
+
+/* The series that take pages of files, too: the one for 6.12, and steal. */
+inline constexpr Expectations taking_expectations = [] {
+	Expectations taking = private_expectations;
+
+	taking.taken_page_leaves_cache = true;
+	return taking;
 }();
 
 /* The same calls while privpipe_harden.ko makes them copy: tee shares the pipe's own pages. */
@@ -90,6 +105,8 @@ inline constexpr Expectations hardened_expectations = [] {
 	hardened.teed_page_written = Content::kept;
 	hardened.vmsplice_packs = true;
 	hardened.received_page_written = Content::kept;
+	hardened.sent_page_written = Content::kept;
+	hardened.sent_to_tcp_written = Content::kept;
 	return hardened;
 }();
 
@@ -101,6 +118,8 @@ inline constexpr Expectations module_expectations = {
 	.taken_page_leaves_cache = true,
 	.gift_reads_as_zeros = true,
 	.received_page_written = Content::kept,
+	.sent_page_written = Content::kept,
+	.sent_to_tcp_written = Content::kept,
 	.vmsplice_to_no_pipe = ENOTTY,
 	.empty_vmsplice_to_no_pipe = false,
 	.needs_descriptor = true,
@@ -113,11 +132,17 @@ inline constexpr Expectations module_expectations = {
 	.signals_caller = true,
 };
 
-inline constexpr Expectations uring_expectations = [] {
-	Expectations uring = module_expectations;
-
-	uring.vmsplice_to_no_pipe = EOPNOTSUPP;
+/* The same calls, waited for by a worker of io_uring's. */
+constexpr Expectations by_a_worker(Expectations uring)
+{
 	uring.restarts = false;
 	uring.signals_caller = false;
+	return uring;
+}
+
+inline constexpr Expectations uring_expectations = [] {
+	Expectations uring = by_a_worker(module_expectations);
+
+	uring.vmsplice_to_no_pipe = EOPNOTSUPP;
 	return uring;
 }();

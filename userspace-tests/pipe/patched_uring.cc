@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The calls of a kernel built with patches/private through io_uring, as far as that has them. */
+/* The calls of a kernel built with a series of patches/ through io_uring, as far as that has them. */
 #include "pipe/backend.hh"
 #include "support/ring.hh"
 
@@ -27,7 +27,7 @@ bool store(off64_t *offset, off64_t value)
 
 class PatchedUringBackend final : public SyscallBackend {
 public:
-	PatchedUringBackend() : SyscallBackend(patched_uring_expectations) {}
+	using SyscallBackend::SyscallBackend;
 
 	/* Calls that move nothing and calls with bad pointers go to the system call. */
 	Result splice(int in, off64_t *off_in, int out, off64_t *off_out, size_t len,
@@ -84,9 +84,18 @@ private:
 	}
 };
 
+template <const Expectations &expectations>
+std::unique_ptr<Backend> make()
+{
+	static constexpr Expectations waited_for = by_a_worker(expectations);
+
+	return std::make_unique<PatchedUringBackend>(waited_for);
+}
+
 [[maybe_unused]] const bool registered =
-	register_backend("patched-uring", []() -> std::unique_ptr<Backend> {
-		return std::make_unique<PatchedUringBackend>();
-	});
+	register_backend("private-uring", make<taking_expectations>) &&
+	register_backend("private-7.3-uring", make<private_expectations>) &&
+	register_backend("steal-uring", make<taking_expectations>) &&
+	register_backend("radical-uring", make<radical_expectations>);
 
 } // namespace

@@ -76,15 +76,21 @@ void *SyscallBackend::map_gift(size_t len)
 		"mmap of gift memory");
 }
 
-[[maybe_unused]] static const bool registered =
-	register_backend("stock",
-			 []() -> std::unique_ptr<Backend> {
-				 return std::make_unique<SyscallBackend>(stock_expectations);
-			 }) &&
-	register_backend("patched",
-			 []() -> std::unique_ptr<Backend> {
-				 return std::make_unique<SyscallBackend>(patched_expectations);
-			 }) &&
-	register_backend("hardened", []() -> std::unique_ptr<Backend> {
-		return std::make_unique<SyscallBackend>(hardened_expectations);
-	});
+namespace {
+
+template <const Expectations &expectations>
+std::unique_ptr<Backend> make()
+{
+	return std::make_unique<SyscallBackend>(expectations);
+}
+
+/* The series in patches/ have their names there. */
+[[maybe_unused]] const bool registered =
+	register_backend("stock", make<stock_expectations>) &&
+	register_backend("hardened", make<hardened_expectations>) &&
+	register_backend("private", make<taking_expectations>) &&
+	register_backend("private-7.3", make<private_expectations>) &&
+	register_backend("steal", make<taking_expectations>) &&
+	register_backend("radical", make<radical_expectations>);
+
+} // namespace

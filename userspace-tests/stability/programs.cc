@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* How well-known programs use these calls, rely on them, and get their results. */
+#include "pipe/fuse.hh"
 #include "pipe/kinds.hh"
 #include "support/files.hh"
 
@@ -39,6 +40,26 @@ TEST(Libfuse, AMessageOfHeaderAndPagesFitsAPipeOfOnePageMore)
 	ASSERT_EQ(do_vmsplice(pipe.out(), "header", SPLICE_F_NONBLOCK), moved(6));
 	EXPECT_EQ(do_splice(file.fd(), pipe.out(), pages * page_size), moved(pages * page_size));
 	EXPECT_TRUE(same(drain(pipe.in()), "header" + pattern(pages * page_size)));
+}
+
+/* passthrough_ll and others splice the data of a WRITE on to a file opened for direct I/O. */
+TEST(Libfuse, TheDataOfAWriteBeginsWithAPageAndCanGoOnByDirectIo)
+{
+	const std::string bytes = pattern(page_size);
+	FuseFile mounted;
+	Fd file(open(mounted.path().c_str(), O_WRONLY | O_CLOEXEC), "open a FUSE file");
+
+	write_at(file.get(), 0, bytes);
+	file.reset();
+
+	std::vector<Pipe> writes = mounted.take_writes();
+	File backing(on_ext4);
+	Fd direct = backing.reopen(O_WRONLY | O_DIRECT);
+
+	ASSERT_EQ(writes.size(), 1u);
+	EXPECT_EQ(result_of(::splice(writes[0].in(), nullptr, direct.get(), nullptr, page_size, 0)),
+		  moved(page_size));
+	EXPECT_TRUE(same(backing.read_at(0, page_size), bytes));
 }
 
 /* CRIU gifts the pages of a process that goes on, without waiting, and splices them to an image. */

@@ -33,5 +33,20 @@ TEST_P(SocketInPipe, KeepsWhatArrivedUnlessItSharesTheSendersPages)
 						   : std::string(size, 'N')));
 }
 
+TEST_P(SocketInPipe, IsSentWhatTheFileHadUnlessTheSocketSharesItsPages)
+{
+	constexpr size_t size = 3 * page_size;
+	const std::string original = pattern(size);
+	const Content content = GetParam() == Kind::tcp ? expected().sent_to_tcp_written
+							: expected().sent_page_written;
+	File file(on_ext4, original);
+	Connection connection = connect_kind(GetParam(), true);
+
+	ASSERT_EQ(do_sendfile(connection.near.get(), file.fd(), size), moved(size));
+	file.write_at(0, std::string(size, 'N'));
+	EXPECT_TRUE(same(get(connection.far.get(), size),
+			 content == Content::kept ? original : std::string(size, 'N')));
+}
+
 INSTANTIATE_TEST_SUITE_P(D8, SocketInPipe, testing::Values(Kind::tcp, Kind::unix_stream),
 			 testing::PrintToStringParamName());
