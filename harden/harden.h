@@ -12,6 +12,8 @@
 #include <linux/static_call.h>
 #include <linux/sysfs.h>
 
+struct iovec;
+struct klp_object;
 struct sk_buff;
 struct sock;
 
@@ -103,18 +105,22 @@ DECLARE_STATIC_CALL(pph_stock_add, pph_add_to_pipe);
 /**
  * pph_excepted() - Whether the current task shall have the stock behaviour.
  *
- * Return: true if it is in a cgroup that is an exception.
+ * Return: true if it is in a cgroup that is an exception.  Without livepatches, as in
+ * bench/lab, there are no exceptions.
  */
 static inline bool pph_excepted(void)
 {
-	return static_branch_unlikely(&pph_any_exception) && pph_caller_is_excepted();
+	return IS_ENABLED(CONFIG_LIVEPATCH) &&
+	       static_branch_unlikely(&pph_any_exception) && pph_caller_is_excepted();
 }
 
 /* types.c */
 int pph_check_types(void);
 
 /* main.c */
+#ifdef CONFIG_LIVEPATCH
 extern struct klp_func pph_funcs[];
+#endif
 int pph_set_filter(struct ftrace_ops *ops, const struct pph_point *point);
 int pph_hook(struct ftrace_ops *ops, const char *name);
 void pph_unhook(struct ftrace_ops *ops);
