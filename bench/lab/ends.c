@@ -15,6 +15,7 @@
 #include <net/sock.h>
 
 #include "arena.h"
+#include "compat/pipe.h"
 #include "end.h"
 #include "lab.h"
 #include "splice.h"
@@ -241,7 +242,7 @@ static int lab_listen(struct socket **listener, struct sockaddr_in *addr)
 	(*listener)->sk->sk_rcvbuf = LAB_SOCKET_BUFFER;
 	(*listener)->sk->sk_userlocks |= SOCK_RCVBUF_LOCK;
 	release_sock((*listener)->sk);
-	ret = kernel_bind(*listener, (struct sockaddr *)addr, sizeof(*addr));
+	ret = kernel_bind(*listener, (void *)addr, sizeof(*addr));
 	if (!ret)
 		ret = kernel_listen(*listener, 1);
 	if (!ret)
@@ -276,8 +277,7 @@ static int lab_connect(int *fd, struct socket **peer)
 	*fd = lab_install(sock_alloc_file(sock, O_NONBLOCK, NULL));
 	ret = min(*fd, 0);
 	if (!ret)
-		ret = kernel_connect(sock, (struct sockaddr *)&addr,
-				     sizeof(addr), 0);
+		ret = kernel_connect(sock, (void *)&addr, sizeof(addr), 0);
 	if (!ret)
 		ret = kernel_accept(listener, peer, 0);
 	if (!ret)
@@ -572,7 +572,7 @@ struct lab_counts lab_count(struct lab *lab)
 			pages += ring->held;
 		else
 			pages += pipe_occupancy(stock->head, stock->tail) +
-				 !!stock->tmp_page;
+				 pp_pipe_spare(stock);
 	}
 	/* This machine has one CPU, and on it nothing but the case. */
 	if (IS_ENABLED(CONFIG_PRIVPIPE) && lab->pipe == lab->private)
