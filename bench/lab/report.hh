@@ -11,6 +11,7 @@
 #include <vector>
 
 using Samples = std::vector<double>;
+using Names = std::vector<std::string>;
 
 /** One way of moving the bytes of a case. */
 struct Arm {
@@ -76,5 +77,5 @@ inline Samples rates(const Case &one, const std::string &name, const std::string
 	return pairs;
 }
 
-/** Draws lab.svg: for each of @cases how fast its arms are compared with stock. */
-void print_plot(std::ostream &out, const std::vector<Case> &cases);
+/** Draws lab.svg: for each of @cases how fast its arms and @series' are compared with stock. */
+void print_plot(std::ostream &out, const std::vector<Case> &cases, const Names &series);
