@@ -251,7 +251,7 @@ static int lab_listen(struct socket **listener, struct sockaddr_in *addr)
 }
 
 /* A TCP connection over the loopback device, one end of it a descriptor. */
-static int lab_connect(int *fd, struct socket **peer)
+static int lab_connect(int *fd, struct socket **peer, int flags)
 {
 	struct sockaddr_in addr = {
 		.sin_family = AF_INET,
@@ -274,7 +274,7 @@ static int lab_connect(int *fd, struct socket **peer)
 	sock->sk->sk_userlocks |= SOCK_SNDBUF_LOCK | SOCK_RCVBUF_LOCK;
 	release_sock(sock->sk);
 	/* It owns the socket now, also when it fails. */
-	*fd = lab_install(sock_alloc_file(sock, O_NONBLOCK, NULL));
+	*fd = lab_install(sock_alloc_file(sock, flags, NULL));
 	ret = min(*fd, 0);
 	if (!ret)
 		ret = kernel_connect(sock, (void *)&addr, sizeof(addr), 0);
@@ -292,14 +292,15 @@ out_release:
  * lab_sink_tcp() - Let a case end in a TCP connection.
  * @lab: the case
  *
- * The sending side does not block: sender and receiver are one task, which
+ * The sending side does not block where sender and receiver are one task, which
  * keeps the scheduler out of the figures.
  *
  * Return: 0 or an error.
  */
 int lab_sink_tcp(struct lab *lab)
 {
-	int fd = -1, ret = lab_connect(&fd, &lab->peer);
+	int fd = -1, ret = lab_connect(&fd, &lab->peer,
+				       lab->apart ? 0 : O_NONBLOCK);
 	int kept = fd < 0 ? 0 : lab_keep(&lab->out, &lab->out_file, fd);
 
 	return ret ?: kept;
@@ -313,7 +314,7 @@ int lab_sink_tcp(struct lab *lab)
  */
 int lab_source_tcp(struct lab *lab)
 {
-	int fd = -1, ret = lab_connect(&fd, &lab->feed);
+	int fd = -1, ret = lab_connect(&fd, &lab->feed, O_NONBLOCK);
 	int kept = fd < 0 ? 0 : lab_keep_source(lab, fd);
 
 	return ret ?: kept;
@@ -410,39 +411,83 @@ int lab_source_memory(struct lab *lab)
 	return ret ?: lab_map(&lab->iov, NULL, PAGE_SIZE);
 }
 
+/* Up to a chunk of bytes that have arrived at the peer. */
+static int lab_receive_some(struct lab *lab, int flags)
+{
+	struct kvec vec = { .iov_base = lab->into, .iov_len = lab->chunk };
+	struct msghdr msg = {};
+
+	if (lab->path->flags & LAB_DISCARD && !lab->verify)
+		flags |= MSG_TRUNC;
+	return kernel_recvmsg(lab->peer, &msg, &vec, 1, vec.iov_len, flags);
+}
+
 /**
  * lab_receive() - Be the peer of a sink that is a socket.
  * @lab: the case
  * @sent: how many more bytes were sent
  *
- * Takes the bytes that have arrived; does nothing for any other sink.
+ * Takes the bytes that have arrived; does nothing for any other sink, or where
+ * another task reads.
  *
  * Return: 0 or an error.
  */
 int lab_receive(struct lab *lab, size_t sent)
 {
-	int flags = MSG_DONTWAIT;
-
-	if (!lab->peer)
+	if (!lab->peer || lab->apart)
 		return 0;
-	if (lab->path->flags & LAB_DISCARD && !lab->verify)
-		flags |= MSG_TRUNC;
 	lab->pending += sent;
 	while (lab->pending) {
-		struct kvec vec = { .iov_base = lab->buf, .iov_len = lab->chunk };
-		struct msghdr msg = {};
-		int ret;
+		int ret = lab_receive_some(lab, MSG_DONTWAIT);
 
-		ret = kernel_recvmsg(lab->peer, &msg, &vec, 1, vec.iov_len, flags);
 		if (ret == -EAGAIN)
 			return 0;
 		if (ret <= 0)
 			return ret ?: -EPIPE;
 		if (lab->verify)
-			lab->crc = crc32_le(lab->crc, lab->buf, ret);
+			lab->crc = crc32_le(lab->crc, lab->into, ret);
 		lab->pending -= ret;
 	}
 	return 0;
+}
+
+/**
+ * lab_read() - Read what another task puts into the sink, or into the first pipe.
+ * @lab: the case
+ * @until: how many bytes of the pass to wait for
+ *
+ * Return: 0 or an error.
+ */
+int lab_read(struct lab *lab, u64 until)
+{
+	while (lab->got < until) {
+		ssize_t n = lab->peer ? lab_receive_some(lab, 0) :
+			    kernel_read(lab->pipe[0].rd_file, lab->into,
+					lab->chunk, NULL);
+
+		if (n <= 0)
+			return n ?: -EPIPE;
+		if (lab->verify)
+			lab->crc = crc32_le(lab->crc, lab->into, n);
+		lab->got += n;
+	}
+	return 0;
+}
+
+/**
+ * lab_hang_up() - Let the other task of a case fail, too.
+ * @lab: the case
+ * @reader: whether the calling task is the reader
+ */
+void lab_hang_up(struct lab *lab, bool reader)
+{
+	int *end = reader ? &lab->pipe[0].rd : &lab->pipe[0].wr;
+
+	if (lab->peer)
+		kernel_sock_shutdown(lab->peer, SHUT_RDWR);
+	else if (*end >= 0)
+		close_fd(*end);
+	*end = -1;
 }
 
 static struct lab_pipe *lab_open_pipes(struct lab *lab,
@@ -479,7 +524,8 @@ int lab_open(struct lab *lab)
 	lab->device = -1;
 	lab->data = vmalloc(lab->chunk);
 	lab->buf = vzalloc(lab->chunk);
-	if (!lab->data || !lab->buf)
+	lab->into = lab->apart ? vzalloc(lab->chunk) : lab->buf;
+	if (!lab->data || !lab->buf || !lab->into)
 		return -ENOMEM;
 	prandom_seed_state(&dice, 3);
 	prandom_bytes_state(&dice, lab->data, lab->chunk);
@@ -494,6 +540,8 @@ int lab_open(struct lab *lab)
 		ret = lab->path->source(lab);
 	if (!ret && lab->path->sink)
 		ret = lab->path->sink(lab);
+	if (!ret && lab->apart && lab->path->sink && !lab->peer)
+		ret = -EINVAL;	/* nobody reads there */
 	return ret;
 }
 
@@ -545,6 +593,8 @@ void lab_close(struct lab *lab)
 	if (lab->iov)
 		vm_munmap(lab->iov, PAGE_SIZE);
 	vfree(lab->data);
+	if (lab->into != lab->buf)
+		vfree(lab->into);
 	vfree(lab->buf);
 }
 
@@ -557,7 +607,7 @@ void lab_close(struct lab *lab)
 struct lab_counts lab_count(struct lab *lab)
 {
 	struct lab_counts counts = {};
-	unsigned int i, pages = 0;
+	unsigned int i, cpu, pages = 0;
 
 	for (i = 0; i < max(lab->pipes, 2U); i++) {
 		struct pipe_inode_info *stock = lab->stock[i].wr_file->private_data;
@@ -574,10 +624,11 @@ struct lab_counts lab_count(struct lab *lab)
 			pages += pipe_occupancy(stock->head, stock->tail) +
 				 pp_pipe_spare(stock);
 	}
-	/* This machine has one CPU, and on it nothing but the case. */
+	/* This machine has nothing to do but the case. */
 	if (IS_ENABLED(CONFIG_PRIVPIPE) && lab->pipe == lab->private)
-		for (i = 0; i <= PP_MAX_ORDER; i++)
-			pages += raw_cpu_ptr(&pp_pools[i])->nr << i;
+		for_each_possible_cpu(cpu)
+			for (i = 0; i <= PP_MAX_ORDER; i++)
+				pages += per_cpu_ptr(&pp_pools[i], cpu)->nr << i;
 	counts.held = (u64)pages << PAGE_SHIFT;
 	return counts;
 }

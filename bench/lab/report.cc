@@ -119,7 +119,25 @@ std::string title(const Case &one)
 		{"produce", "memory, written anew each time -> vmsplice -> read"},
 	};
 	return paths.at(one.path) + ", calls of " + size(one.chunk) + ", " +
-	       (one.pipes > 1 ? text("%.0f pipes of ", one.pipes) : "pipes of ") + size(one.ring);
+	       (one.pipes > 1 ? text("%.0f pipes of ", one.pipes) : "pipes of ") + size(one.ring) +
+	       (one.tasks.empty() ? "" : one.tasks + ": " + one.time);
+}
+
+// The tasks of a case, if there are several.
+std::string tasks(double pairs, bool apart)
+{
+	return (pairs > 1 ? text(", %.0f at once", pairs) : "") +
+	       (apart ? ", the reader on another CPU" : "");
+}
+
+std::string time(const std::string &line, bool apart)
+{
+	const std::string what = member(line, "time");
+
+	return what == "wall"     ? "wall time"
+	       : what == "reader" ? "CPU time of the reader"
+	       : apart            ? "CPU time of the sender"
+				  : "CPU time";
 }
 
 // Adds an arm of one boot to the measurements of other boots.
@@ -127,6 +145,7 @@ void add(std::vector<Case> &cases, const std::string &line)
 {
 	const std::string file = member(line, "file"),
 			  fs = file.substr(std::min(file.size(), sizeof("/mnt/") - 1));
+	const bool apart = number(line, "apart") > 0;
 	Case found{"",
 		   member(line, "path"),
 		   fs.substr(0, fs.find('/')),
@@ -135,6 +154,8 @@ void add(std::vector<Case> &cases, const std::string &line)
 		   number(line, "ring"),
 		   number(line, "pipes"),
 		   number(line, "size"),
+		   tasks(number(line, "pairs"), apart),
+		   time(line, apart),
 		   {}};
 	found.title = title(found);
 	auto at = std::find_if(cases.begin(), cases.end(),
@@ -223,7 +244,8 @@ void print_summary(std::ostream &out, const std::vector<Case> &cases, const Name
 		const auto one = std::find_if(cases.begin(), cases.end(), [&](const Case &c) {
 			return c.path == q.path && (q.fs.empty() || c.fs == q.fs) &&
 			       (q.cache.empty() || c.cache == q.cache) &&
-			       (!q.size || c.size == q.size) && c.chunk == q.chunk && c.pipes <= 1;
+			       (!q.size || c.size == q.size) && c.chunk == q.chunk &&
+			       c.pipes <= 1 && c.tasks.empty();
 		});
 		if (one == cases.end())
 			continue;
@@ -271,7 +293,7 @@ void print_targets(std::ostream &out, const std::vector<Case> &cases, const Name
 	int met = 0;
 	out << "\n## Targets\n\n| case | at least | measured | |\n|---|---|---|---|\n";
 	for (const Case &one : cases) {
-		if (one.pipes > 1)
+		if (one.pipes > 1 || !one.tasks.empty())
 			continue;
 		const auto check = [&](const Target &t, const std::string &arm,
 				       const std::string &against) {
@@ -314,6 +336,9 @@ void print_json(std::ostream &out, const std::vector<Case> &cases)
 			    << text("\"size\": %.0f, \"chunk\": %.0f, \"ring\": %.0f, \"pipes\": "
 				    "%.0f, ",
 				    one.size, one.chunk, one.ring, one.pipes)
+			    << text("\"tasks\": \"%s\", \"time\": \"%s\", ",
+				    one.tasks.empty() ? "" : one.tasks.c_str() + 2,
+				    one.time.c_str())
 			    << text("\"rounds\": %zu, \"ns_per_4k\": {\"median\": %.1f, \"min\": "
 				    "%.1f, \"max\": %.1f}, ",
 				    arm.ns.size(), Middle(arm.ns).median, *least, *most)

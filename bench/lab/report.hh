@@ -24,6 +24,7 @@ struct Arm {
 struct Case {
 	std::string title, path, fs, cache;
 	double chunk, ring, pipes, size;
+	std::string tasks, time; // empty if one task does all: then the time is its CPU time
 	std::vector<Arm> arms;
 
 	const Arm *find(const std::string &name) const
