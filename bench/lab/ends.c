@@ -8,6 +8,7 @@
 #include <linux/file.h>
 #include <linux/in.h>
 #include <linux/mman.h>
+#include <linux/pagemap.h>
 #include <linux/pipe_fs_i.h>
 #include <linux/splice.h>
 #include <linux/tcp.h>
@@ -15,6 +16,7 @@
 #include <net/sock.h>
 
 #include "arena.h"
+#include "compat/pipe.h"
 #include "end.h"
 #include "lab.h"
 #include "splice.h"
@@ -98,6 +100,21 @@ static int lab_keep_source(struct lab *lab, int fd)
 	return 0;
 }
 
+/* Let the source have folios of up to @order in the page cache, beginning with none. */
+static int lab_limit_folios(struct lab *lab, unsigned int order)
+{
+	struct address_space *mapping = lab->in_file->f_mapping;
+	int ret = filemap_write_and_wait(mapping);
+
+	if (ret)
+		return ret;
+	filemap_invalidate_lock(mapping);
+	truncate_inode_pages(mapping, 0);
+	mapping_set_folio_order_range(mapping, 0, order);
+	filemap_invalidate_unlock(mapping);
+	return 0;
+}
+
 /**
  * lab_source_file() - Let a case begin with a file.
  * @lab: the case
@@ -112,7 +129,12 @@ int lab_source_file(struct lab *lab)
 	if (ret)
 		return ret;
 	lab->size = i_size_read(file_inode(lab->in_file));
-	return lab->size ? 0 : -EINVAL;
+	if (!lab->size)
+		return -EINVAL;
+	/* A file system without a device has nothing else than the page cache. */
+	if (file_inode(lab->in_file)->i_sb->s_bdev)
+		lab->fs_order = mapping_max_folio_order(lab->in_file->f_mapping);
+	return lab->order < lab->fs_order ? lab_limit_folios(lab, lab->order) : 0;
 }
 
 /*
@@ -241,7 +263,7 @@ static int lab_listen(struct socket **listener, struct sockaddr_in *addr)
 	(*listener)->sk->sk_rcvbuf = LAB_SOCKET_BUFFER;
 	(*listener)->sk->sk_userlocks |= SOCK_RCVBUF_LOCK;
 	release_sock((*listener)->sk);
-	ret = kernel_bind(*listener, (struct sockaddr *)addr, sizeof(*addr));
+	ret = kernel_bind(*listener, (void *)addr, sizeof(*addr));
 	if (!ret)
 		ret = kernel_listen(*listener, 1);
 	if (!ret)
@@ -250,7 +272,7 @@ static int lab_listen(struct socket **listener, struct sockaddr_in *addr)
 }
 
 /* A TCP connection over the loopback device, one end of it a descriptor. */
-static int lab_connect(int *fd, struct socket **peer)
+static int lab_connect(int *fd, struct socket **peer, int flags)
 {
 	struct sockaddr_in addr = {
 		.sin_family = AF_INET,
@@ -273,11 +295,10 @@ static int lab_connect(int *fd, struct socket **peer)
 	sock->sk->sk_userlocks |= SOCK_SNDBUF_LOCK | SOCK_RCVBUF_LOCK;
 	release_sock(sock->sk);
 	/* It owns the socket now, also when it fails. */
-	*fd = lab_install(sock_alloc_file(sock, O_NONBLOCK, NULL));
+	*fd = lab_install(sock_alloc_file(sock, flags, NULL));
 	ret = min(*fd, 0);
 	if (!ret)
-		ret = kernel_connect(sock, (struct sockaddr *)&addr,
-				     sizeof(addr), 0);
+		ret = kernel_connect(sock, (void *)&addr, sizeof(addr), 0);
 	if (!ret)
 		ret = kernel_accept(listener, peer, 0);
 	if (!ret)
@@ -292,14 +313,15 @@ out_release:
  * lab_sink_tcp() - Let a case end in a TCP connection.
  * @lab: the case
  *
- * The sending side does not block: sender and receiver are one task, which
+ * The sending side does not block where sender and receiver are one task, which
  * keeps the scheduler out of the figures.
  *
  * Return: 0 or an error.
  */
 int lab_sink_tcp(struct lab *lab)
 {
-	int fd = -1, ret = lab_connect(&fd, &lab->peer);
+	int fd = -1, ret = lab_connect(&fd, &lab->peer,
+				       lab->apart ? 0 : O_NONBLOCK);
 	int kept = fd < 0 ? 0 : lab_keep(&lab->out, &lab->out_file, fd);
 
 	return ret ?: kept;
@@ -313,7 +335,7 @@ int lab_sink_tcp(struct lab *lab)
  */
 int lab_source_tcp(struct lab *lab)
 {
-	int fd = -1, ret = lab_connect(&fd, &lab->feed);
+	int fd = -1, ret = lab_connect(&fd, &lab->feed, O_NONBLOCK);
 	int kept = fd < 0 ? 0 : lab_keep_source(lab, fd);
 
 	return ret ?: kept;
@@ -410,39 +432,83 @@ int lab_source_memory(struct lab *lab)
 	return ret ?: lab_map(&lab->iov, NULL, PAGE_SIZE);
 }
 
+/* Up to a chunk of bytes that have arrived at the peer. */
+static int lab_receive_some(struct lab *lab, int flags)
+{
+	struct kvec vec = { .iov_base = lab->into, .iov_len = lab->chunk };
+	struct msghdr msg = {};
+
+	if (lab->path->flags & LAB_DISCARD && !lab->verify)
+		flags |= MSG_TRUNC;
+	return kernel_recvmsg(lab->peer, &msg, &vec, 1, vec.iov_len, flags);
+}
+
 /**
  * lab_receive() - Be the peer of a sink that is a socket.
  * @lab: the case
  * @sent: how many more bytes were sent
  *
- * Takes the bytes that have arrived; does nothing for any other sink.
+ * Takes the bytes that have arrived; does nothing for any other sink, or where
+ * another task reads.
  *
  * Return: 0 or an error.
  */
 int lab_receive(struct lab *lab, size_t sent)
 {
-	int flags = MSG_DONTWAIT;
-
-	if (!lab->peer)
+	if (!lab->peer || lab->apart)
 		return 0;
-	if (lab->path->flags & LAB_DISCARD && !lab->verify)
-		flags |= MSG_TRUNC;
 	lab->pending += sent;
 	while (lab->pending) {
-		struct kvec vec = { .iov_base = lab->buf, .iov_len = lab->chunk };
-		struct msghdr msg = {};
-		int ret;
+		int ret = lab_receive_some(lab, MSG_DONTWAIT);
 
-		ret = kernel_recvmsg(lab->peer, &msg, &vec, 1, vec.iov_len, flags);
 		if (ret == -EAGAIN)
 			return 0;
 		if (ret <= 0)
 			return ret ?: -EPIPE;
 		if (lab->verify)
-			lab->crc = crc32_le(lab->crc, lab->buf, ret);
+			lab->crc = crc32_le(lab->crc, lab->into, ret);
 		lab->pending -= ret;
 	}
 	return 0;
+}
+
+/**
+ * lab_read() - Read what another task puts into the sink, or into the first pipe.
+ * @lab: the case
+ * @until: how many bytes of the pass to wait for
+ *
+ * Return: 0 or an error.
+ */
+int lab_read(struct lab *lab, u64 until)
+{
+	while (lab->got < until) {
+		ssize_t n = lab->peer ? lab_receive_some(lab, 0) :
+			    kernel_read(lab->pipe[0].rd_file, lab->into,
+					lab->chunk, NULL);
+
+		if (n <= 0)
+			return n ?: -EPIPE;
+		if (lab->verify)
+			lab->crc = crc32_le(lab->crc, lab->into, n);
+		lab->got += n;
+	}
+	return 0;
+}
+
+/**
+ * lab_hang_up() - Let the other task of a case fail, too.
+ * @lab: the case
+ * @reader: whether the calling task is the reader
+ */
+void lab_hang_up(struct lab *lab, bool reader)
+{
+	int *end = reader ? &lab->pipe[0].rd : &lab->pipe[0].wr;
+
+	if (lab->peer)
+		kernel_sock_shutdown(lab->peer, SHUT_RDWR);
+	else if (*end >= 0)
+		close_fd(*end);
+	*end = -1;
 }
 
 static struct lab_pipe *lab_open_pipes(struct lab *lab,
@@ -479,7 +545,8 @@ int lab_open(struct lab *lab)
 	lab->device = -1;
 	lab->data = vmalloc(lab->chunk);
 	lab->buf = vzalloc(lab->chunk);
-	if (!lab->data || !lab->buf)
+	lab->into = lab->apart ? vzalloc(lab->chunk) : lab->buf;
+	if (!lab->data || !lab->buf || !lab->into)
 		return -ENOMEM;
 	prandom_seed_state(&dice, 3);
 	prandom_bytes_state(&dice, lab->data, lab->chunk);
@@ -494,6 +561,8 @@ int lab_open(struct lab *lab)
 		ret = lab->path->source(lab);
 	if (!ret && lab->path->sink)
 		ret = lab->path->sink(lab);
+	if (!ret && lab->apart && lab->path->sink && !lab->peer)
+		ret = -EINVAL;	/* nobody reads there */
 	return ret;
 }
 
@@ -524,6 +593,8 @@ void lab_close(struct lab *lab)
 		lab_harden(false);
 	if (lab->in_file)
 		lab->in_file->f_op = lab->in_fops;
+	if (lab->order < lab->fs_order)
+		lab_limit_folios(lab, lab->fs_order);
 	if (lab->peer)
 		sock_release(lab->peer);
 	if (lab->feed)
@@ -545,6 +616,8 @@ void lab_close(struct lab *lab)
 	if (lab->iov)
 		vm_munmap(lab->iov, PAGE_SIZE);
 	vfree(lab->data);
+	if (lab->into != lab->buf)
+		vfree(lab->into);
 	vfree(lab->buf);
 }
 
@@ -557,7 +630,7 @@ void lab_close(struct lab *lab)
 struct lab_counts lab_count(struct lab *lab)
 {
 	struct lab_counts counts = {};
-	unsigned int i, pages = 0;
+	unsigned int i, cpu, pages = 0;
 
 	for (i = 0; i < max(lab->pipes, 2U); i++) {
 		struct pipe_inode_info *stock = lab->stock[i].wr_file->private_data;
@@ -572,12 +645,13 @@ struct lab_counts lab_count(struct lab *lab)
 			pages += ring->held;
 		else
 			pages += pipe_occupancy(stock->head, stock->tail) +
-				 !!stock->tmp_page;
+				 pp_pipe_spare(stock);
 	}
-	/* This machine has one CPU, and on it nothing but the case. */
+	/* This machine has nothing to do but the case. */
 	if (IS_ENABLED(CONFIG_PRIVPIPE) && lab->pipe == lab->private)
-		for (i = 0; i <= PP_MAX_ORDER; i++)
-			pages += raw_cpu_ptr(&pp_pools[i])->nr << i;
+		for_each_possible_cpu(cpu)
+			for (i = 0; i <= PP_MAX_ORDER; i++)
+				pages += per_cpu_ptr(&pp_pools[i], cpu)->nr << i;
 	counts.held = (u64)pages << PAGE_SHIFT;
 	return counts;
 }

@@ -8,6 +8,8 @@
 
 #define LAB_MAX_ARMS	16
 #define LAB_MAX_ROUNDS	256
+#define LAB_MAX_PAIRS	8
+#define LAB_ANY_ORDER	99	/* what the file system likes */
 
 /**
  * struct lab_pipe - a pipe with both ends open in the current task
@@ -26,6 +28,15 @@ struct lab_pipe {
 struct lab_path;
 
 /**
+ * enum lab_time - what is measured
+ * @LAB_CPU: CPU time of those who send, and read unless the readers are apart
+ * @LAB_READER: CPU time of the readers that are apart
+ * @LAB_WALL: from the first who begins to the last who ends, if they are several
+ * @LAB_TIMES: how many there are
+ */
+enum lab_time { LAB_CPU, LAB_READER, LAB_WALL, LAB_TIMES };
+
+/**
  * struct lab - one case: its parameters, and the files that it uses
  * @path: which way the bytes go
  * @file: the name of the source file, or of a folder of files to serve
@@ -37,6 +48,9 @@ struct lab_path;
  * @pipes: how many pipes take turns
  * @bytes: how many go through in a pass
  * @rounds: how often each arm gets a turn
+ * @order: of the largest folios that the source may have in the page cache
+ * @pairs: how many do the same, each on a CPU of its own
+ * @apart: the bytes are read by another task, on another CPU
  * @size: of all source files
  * @in: descriptor of the source
  * @out: descriptor of the sink
@@ -44,6 +58,7 @@ struct lab_path;
  * @in_file: file of @in
  * @out_file: file of @out
  * @device_file: file of @device
+ * @fs_order: of the largest folios that its file system would make
  * @in_fops: the operations of @in_file
  * @copy_fops: the same but for ->splice_read, which is copy_splice_read()
  * @files: descriptors of the files to serve
@@ -65,8 +80,12 @@ struct lab_path;
  * @verify: compute @crc instead of being fast
  * @crc: of the bytes that came out
  * @read: bytes read from disk in the last pass
+ * @moved: bytes moved in this pass
+ * @got: of them, those that another task has read
+ * @ns: nanoseconds of the last pass
  * @data: the bytes to send if the source is no file
  * @buf: the buffer of the arms that read and write, hot in the CPU's cache
+ * @into: the buffer of the reader, the same one unless it is @apart
  */
 struct lab {
 	const struct lab_path *path;
@@ -79,6 +98,9 @@ struct lab {
 	u32 pipes;
 	u64 bytes;
 	u32 rounds;
+	u32 order;
+	u32 pairs;
+	bool apart;
 
 	loff_t size;
 	int in;
@@ -87,6 +109,7 @@ struct lab {
 	struct file *in_file;
 	struct file *out_file;
 	struct file *device_file;
+	u32 fs_order;
 	const struct file_operations *in_fops;
 	struct file_operations copy_fops; /* checkpatch: CONST_STRUCT: made from in_fops */
 	int *files;
@@ -108,8 +131,12 @@ struct lab {
 	bool verify;
 	u32 crc;
 	u64 read;
+	u64 moved;
+	u64 got;
+	u64 ns[LAB_TIMES];
 	void *data;
 	void *buf;
+	void *into;
 };
 
 #define LAB_COPIES	0x1	/* the source's ->splice_read copies */
@@ -172,12 +199,12 @@ struct lab_counts {
 
 /**
  * struct lab_result - the measurements of an arm
- * @ns: nanoseconds of each pass
+ * @ns: nanoseconds of each pass, 0 where there is nothing to measure
  * @counts: bytes taken and copied in all passes, memory held after one
  * @read: the most bytes that a pass read from disk
  */
 struct lab_result {
-	u64 ns[LAB_MAX_ROUNDS];
+	u64 ns[LAB_TIMES][LAB_MAX_ROUNDS];
 	struct lab_counts counts;
 	u64 read;
 };
@@ -195,6 +222,13 @@ static inline bool lab_wants(const struct lab *lab, const struct lab_arm *arm)
 	return !*lab->only || !strcmp(lab->only, arm->name);
 }
 
+/* Whether another task reads what @arm delivers. */
+static inline bool lab_reads_apart(const struct lab *lab,
+				   const struct lab_arm *arm)
+{
+	return lab->apart && !(arm->flags & LAB_NO_OUTPUT);
+}
+
 extern const struct lab_path lab_paths[];
 
 int lab_open(struct lab *lab);
@@ -207,6 +241,8 @@ int lab_sink_null(struct lab *lab);
 int lab_sink_tcp(struct lab *lab);
 int lab_sink_file(struct lab *lab);
 int lab_receive(struct lab *lab, size_t sent);
+int lab_read(struct lab *lab, u64 until);
+void lab_hang_up(struct lab *lab, bool reader);
 int lab_feed(struct lab *lab);
 void lab_rewind(struct lab *lab);
 void lab_next_file(struct lab *lab);
@@ -217,6 +253,9 @@ int lab_patch(void *at, const u8 *code, size_t len);
 int lab_patch_jump(void *from, const void *to);
 bool lab_patch_memcpy(void);
 bool lab_patch_clear_page(void);
+s64 lab_now(void);
+s64 lab_move(struct lab *lab, const struct lab_arm *arm);
+int lab_race(struct lab *lab, const struct lab_arm *arm);
 int lab_run(struct lab *lab, struct lab_result *results);
 
 #endif /* PRIVPIPE_LAB_H */

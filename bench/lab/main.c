@@ -16,34 +16,52 @@
 #include "lab.h"
 
 static DEFINE_MUTEX(lab_mutex);		/* one case at a time */
-static struct lab lab;
+static struct lab labs[LAB_MAX_PAIRS];
 static struct lab_result lab_results[LAB_MAX_ARMS];
+
+static void lab_show_arm(struct seq_file *m, const struct lab *lab,
+			 const struct lab_arm *arm,
+			 const struct lab_result *result, enum lab_time time)
+{
+	static const char * const names[] = {
+		[LAB_CPU] = "cpu", [LAB_READER] = "reader", [LAB_WALL] = "wall",
+	};
+	unsigned int round;
+
+	seq_printf(m, "{\"path\":\"%s\",\"arm\":\"%s\",\"file\":\"%s\",",
+		   lab->path->name, arm->name, lab->file);
+	seq_printf(m, "\"target\":\"%s\",\"cache\":\"%s\",\"chunk\":%u,",
+		   lab->target, lab->cold ? "cold" : "hot", lab->chunk);
+	seq_printf(m, "\"ring\":%u,\"pipes\":%u,\"size\":%lld,\"bytes\":%llu,",
+		   lab->ring, lab->pipes, lab->size, lab->bytes);
+	if (lab->order != LAB_ANY_ORDER)
+		seq_printf(m, "\"folios\":%lu,", PAGE_SIZE << lab->order);
+	seq_printf(m, "\"pairs\":%u,\"apart\":%d,\"time\":\"%s\",",
+		   lab->pairs, lab->apart, names[time]);
+	seq_printf(m, "\"taken\":%llu,\"copied\":%llu,\"read\":%llu,",
+		   result->counts.taken, result->counts.copied, result->read);
+	seq_printf(m, "\"held\":%llu,\"ns\":[", result->counts.held);
+	for (round = 0; round < lab->rounds; round++)
+		seq_printf(m, "%s%llu", round ? "," : "",
+			   result->ns[time][round]);
+	seq_puts(m, "]}\n");
+}
 
 static int lab_show(struct seq_file *m, void *v)
 {
 	const struct lab_arm *arm;
-	unsigned int i, round;
+	enum lab_time time;
+	unsigned int i;
 
 	guard(mutex)(&lab_mutex);
-	if (!lab.path)
+	if (!labs->path)
 		return 0;
-	for (i = 0, arm = lab.path->arms; arm->name; i++, arm++) {
-		if (!lab_wants(&lab, arm))
+	for (i = 0, arm = labs->path->arms; arm->name; i++, arm++) {
+		if (!lab_wants(labs, arm))
 			continue;
-		seq_printf(m, "{\"path\":\"%s\",\"arm\":\"%s\",\"file\":\"%s\",",
-			   lab.path->name, arm->name, lab.file);
-		seq_printf(m, "\"target\":\"%s\",\"cache\":\"%s\",\"chunk\":%u,",
-			   lab.target, lab.cold ? "cold" : "hot", lab.chunk);
-		seq_printf(m, "\"ring\":%u,\"pipes\":%u,\"size\":%lld,\"bytes\":%llu,",
-			   lab.ring, lab.pipes, lab.size, lab.bytes);
-		seq_printf(m, "\"taken\":%llu,\"copied\":%llu,\"read\":%llu,",
-			   lab_results[i].counts.taken,
-			   lab_results[i].counts.copied, lab_results[i].read);
-		seq_printf(m, "\"held\":%llu,\"ns\":[", lab_results[i].counts.held);
-		for (round = 0; round < lab.rounds; round++)
-			seq_printf(m, "%s%llu", round ? "," : "",
-				   lab_results[i].ns[round]);
-		seq_puts(m, "]}\n");
+		for (time = 0; time < LAB_TIMES; time++)
+			if (lab_results[i].ns[time][0])
+				lab_show_arm(m, labs, arm, &lab_results[i], time);
 	}
 	return 0;
 }
@@ -70,6 +88,12 @@ static int lab_parse_word(struct lab *lab, char *word)
 		return min(0L, strscpy(lab->only, value));
 	if (!strcmp(word, "cold"))
 		return kstrtobool(value, &lab->cold);
+	if (!strcmp(word, "apart"))
+		return kstrtobool(value, &lab->apart);
+	if (!strcmp(word, "order"))
+		return kstrtou32(value, 0, &lab->order);
+	if (!strcmp(word, "pairs"))
+		return kstrtou32(value, 0, &lab->pairs);
 	if (!strcmp(word, "chunk"))
 		return kstrtou32(value, 0, &lab->chunk);
 	if (!strcmp(word, "ring"))
@@ -97,6 +121,12 @@ static int lab_parse(struct lab *lab, char *words)
 	if (!lab->path || !lab->chunk || !lab->pipes ||
 	    lab->rounds > LAB_MAX_ROUNDS)
 		return -EINVAL;
+	if (!lab->pairs || lab->pairs > LAB_MAX_PAIRS ||
+	    lab->pairs * (1 + lab->apart) > num_online_cpus())
+		return -EINVAL;
+	/* One task alone knows when it may write the next bytes to send, or tee. */
+	if (lab->apart && (lab->path->prepare || lab->bytes % lab->chunk))
+		return -EINVAL;
 	return 0;
 }
 
@@ -104,23 +134,30 @@ static ssize_t lab_start(struct file *file, const char __user *ubuf, size_t len,
 			 loff_t *pos)
 {
 	char *words = memdup_user_nul(ubuf, len);
+	struct lab *lab;
 	int ret;
 
 	if (IS_ERR(words))
 		return PTR_ERR(words);
 
 	guard(mutex)(&lab_mutex);
-	lab = (struct lab){ .pipes = 1 };
+	*labs = (struct lab){
+		.pipes = 1, .pairs = 1, .order = LAB_ANY_ORDER,
+	};
 	memset(lab_results, 0, sizeof(lab_results));
-	ret = lab_parse(&lab, words);
+	ret = lab_parse(labs, words);
 	if (!ret) {
-		ret = lab_open(&lab);
+		for (lab = labs + 1; lab < labs + labs->pairs; lab++)
+			*lab = *labs;
+		for (lab = labs; lab < labs + labs->pairs && !ret; lab++)
+			ret = lab_open(lab);
 		if (!ret)
-			ret = lab_run(&lab, lab_results);
-		lab_close(&lab);
+			ret = lab_run(labs, lab_results);
+		while (lab > labs)
+			lab_close(--lab);
 	}
 	if (ret)
-		lab.path = NULL;
+		labs->path = NULL;
 	kfree(words);
 	return ret ?: len;
 }

@@ -7,11 +7,14 @@
 
 namespace {
 
-constexpr std::pair<const char *, const char *> arms[] = {
+using Colours = std::vector<std::pair<std::string, const char *>>;
+
+const Colours arms = {
 	{"private", "#0057b7"},         {"private-gift", "#00a0e0"}, {"take", "#2e8b57"},
 	{"sendfile-direct", "#7b3fa0"}, {"copy", "#c0392b"},         {"harden", "#d858a0"},
-	{"readwrite", "#e08e0b"},       {"series", "#111111"},       {"limit", "#888888"},
+	{"readwrite", "#e08e0b"},       {"limit", "#888888"},
 };
+constexpr const char *for_series[] = {"#111111", "#8b4513", "#7a8b00", "#00897b"};
 constexpr double left = 620, width = 500, top = 78, row = 34, apart = 3.4;
 
 double x(double rate)
@@ -19,15 +22,15 @@ double x(double rate)
 	return left + width * (std::log2(std::clamp(rate, 1 / 16.0, 8.0)) + 4) / 7;
 }
 
-void print_legend(std::ostream &out)
+void print_legend(std::ostream &out, const Colours &all)
 {
 	double at = 10;
 
-	for (const auto &[name, colour] : arms) {
+	for (const auto &[name, colour] : all) {
 		out << text("<circle cx=\"%.0f\" cy=\"36\" r=\"5\" fill=\"%s\"/>"
 			    "<text x=\"%.0f\" y=\"40\">%s</text>\n",
-			    at + 5, colour, at + 14, name);
-		at += 120;
+			    at + 5, colour, at + 14, name.c_str());
+		at += 102;
 	}
 }
 
@@ -49,7 +52,7 @@ void print_grid(std::ostream &out, size_t cases)
 	}
 }
 
-void print_stripe(std::ostream &out, const Case &one, double middle)
+void print_stripe(std::ostream &out, const Case &one, const Colours &all, double middle)
 {
 	std::string label = one.title;
 
@@ -59,7 +62,7 @@ void print_stripe(std::ostream &out, const Case &one, double middle)
 
 	std::vector<std::pair<Middle, const char *>> points;
 
-	for (const auto &[name, colour] : arms)
+	for (const auto &[name, colour] : all)
 		if (const Samples pairs = rates(one, name, "stock"); !pairs.empty())
 			points.emplace_back(Middle(pairs), colour);
 
@@ -76,17 +79,21 @@ void print_stripe(std::ostream &out, const Case &one, double middle)
 
 } // namespace
 
-void print_plot(std::ostream &out, const std::vector<Case> &cases)
+void print_plot(std::ostream &out, const std::vector<Case> &cases, const Names &series)
 {
+	Colours all = arms;
+
+	for (size_t i = 0; i < series.size(); i++)
+		all.emplace_back("+" + series[i], for_series[i % std::size(for_series)]);
 	out << text("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" "
 		    "font-family=\"sans-serif\" font-size=\"11\">\n"
 		    "<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n"
 		    "<text x=\"10\" y=\"18\" font-size=\"14\">Rate against the stock way, 1 = as "
 		    "fast, right = faster (bars: 95 %% of the median)</text>\n",
 		    left + width + 20, top + row * double(cases.size()) + 30);
-	print_legend(out);
+	print_legend(out, all);
 	print_grid(out, cases.size());
 	for (size_t i = 0; i < cases.size(); i++)
-		print_stripe(out, cases[i], top + row * (double(i) + 0.5));
+		print_stripe(out, cases[i], all, top + row * (double(i) + 0.5));
 	out << "</svg>\n";
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 // Turns the lab's figures (JSON lines on stdin) into lab.json, tables.md and lab.svg in the
-// folder that is the argument. summary.md is what opens the report.
+// folder that is the first argument; the others are the names of series. summary.md is what opens
+// the report.
 #include "report.hh"
 
 #include <cstdlib>
@@ -15,8 +16,8 @@ struct Rivals {
 	std::string arm, against;
 };
 
-// A promise: the module's arm, and the series' arm where there is one, run at @least times the
-// rate of their rivals.
+// A promise: the module's arm, and each series' arm where there is one, run at @least times the
+// rate of their rivals. "series" stands for the name of a series, see arm_of().
 struct Target {
 	std::string path, cache; // all of them if empty
 	double from, to;         // bytes per call
@@ -58,6 +59,12 @@ const Target targets[] = {
 };
 // clang-format on
 
+// What a series' kernel adds to the arms is "+NAME" and "+NAME-ARM".
+std::string arm_of(const std::string &series, const std::string &arm)
+{
+	return arm.starts_with("series") ? "+" + series + arm.substr(sizeof("series") - 1) : arm;
+}
+
 // The value of a member, as it is written; the lab nests nothing but one array.
 std::string member(const std::string &line, const std::string &name)
 {
@@ -69,6 +76,15 @@ std::string member(const std::string &line, const std::string &name)
 		return line.substr(at + 1, line.find('"', at + 1) - at - 1);
 	const char *end = line[at] == '[' ? "]" : ",}";
 	return line.substr(at, line.find_first_of(end, at) - at);
+}
+
+std::string repeated(const char *what, size_t times)
+{
+	std::string all;
+
+	while (times--)
+		all += what;
+	return all;
 }
 
 double number(const std::string &line, const std::string &name)
@@ -85,8 +101,9 @@ std::string size(double bytes)
 
 std::string title(const Case &one)
 {
-	const std::string file =
-		"file (" + one.fs + ", " + one.cache + ", " + size(one.size) + ") -> pipe -> ";
+	const std::string file = "file (" + one.fs + ", " + one.cache + ", " + size(one.size) +
+				 (one.folios ? ", folios up to " + size(one.folios) : "") +
+				 ") -> pipe -> ";
 	const std::map<std::string, std::string> paths = {
 		{"null", file + "/dev/null"},
 		{"read", file + "TCP, the reader copies out"},
@@ -103,7 +120,25 @@ std::string title(const Case &one)
 		{"produce", "memory, written anew each time -> vmsplice -> read"},
 	};
 	return paths.at(one.path) + ", calls of " + size(one.chunk) + ", " +
-	       (one.pipes > 1 ? text("%.0f pipes of ", one.pipes) : "pipes of ") + size(one.ring);
+	       (one.pipes > 1 ? text("%.0f pipes of ", one.pipes) : "pipes of ") + size(one.ring) +
+	       (one.tasks.empty() ? "" : one.tasks + ": " + one.time);
+}
+
+// The tasks of a case, if there are several.
+std::string tasks(double pairs, bool apart)
+{
+	return (pairs > 1 ? text(", %.0f at once", pairs) : "") +
+	       (apart ? ", the reader on another CPU" : "");
+}
+
+std::string time(const std::string &line, bool apart)
+{
+	const std::string what = member(line, "time");
+
+	return what == "wall"     ? "wall time"
+	       : what == "reader" ? "CPU time of the reader"
+	       : apart            ? "CPU time of the sender"
+				  : "CPU time";
 }
 
 // Adds an arm of one boot to the measurements of other boots.
@@ -111,6 +146,7 @@ void add(std::vector<Case> &cases, const std::string &line)
 {
 	const std::string file = member(line, "file"),
 			  fs = file.substr(std::min(file.size(), sizeof("/mnt/") - 1));
+	const bool apart = number(line, "apart") > 0;
 	Case found{"",
 		   member(line, "path"),
 		   fs.substr(0, fs.find('/')),
@@ -119,6 +155,9 @@ void add(std::vector<Case> &cases, const std::string &line)
 		   number(line, "ring"),
 		   number(line, "pipes"),
 		   number(line, "size"),
+		   number(line, "folios"),
+		   tasks(number(line, "pairs"), apart),
+		   time(line, apart),
 		   {}};
 	found.title = title(found);
 	auto at = std::find_if(cases.begin(), cases.end(),
@@ -193,15 +232,22 @@ const Question questions[] = {
 // clang-format on
 
 // The questions that this run has an answer to, the dearest first.
-void print_summary(std::ostream &out, const std::vector<Case> &cases)
+void print_summary(std::ostream &out, const std::vector<Case> &cases, const Names &series)
 {
 	std::multimap<double, std::string> rows;
+	std::vector<Rivals> columns = {
+		{"private", "stock"}, {"private", "copy"}, {"harden", "stock"}, {"harden", "copy"}};
+
+	for (const std::string &name : series)
+		for (const char *against : {"stock", "copy"})
+			columns.push_back({arm_of(name, "series"), against});
 
 	for (const Question &q : questions) {
 		const auto one = std::find_if(cases.begin(), cases.end(), [&](const Case &c) {
 			return c.path == q.path && (q.fs.empty() || c.fs == q.fs) &&
 			       (q.cache.empty() || c.cache == q.cache) &&
-			       (!q.size || c.size == q.size) && c.chunk == q.chunk && c.pipes <= 1;
+			       (!q.size || c.size == q.size) && c.chunk == q.chunk &&
+			       c.pipes <= 1 && !c.folios && c.tasks.empty();
 		});
 		if (one == cases.end())
 			continue;
@@ -209,12 +255,7 @@ void print_summary(std::ostream &out, const std::vector<Case> &cases)
 		double worst = any;
 		std::string row = text("| %s (%s a call) |", q.answers, size(q.chunk).c_str());
 
-		for (const auto &[arm, against] : {std::pair{"private", "stock"},
-						   {"private", "copy"},
-						   {"harden", "stock"},
-						   {"harden", "copy"},
-						   {"series", "stock"},
-						   {"series", "copy"}}) {
+		for (const auto &[arm, against] : columns) {
 			const Samples pairs = rates(*one, arm, against);
 
 			if (pairs.empty()) {
@@ -224,19 +265,21 @@ void print_summary(std::ostream &out, const std::vector<Case> &cases)
 			const double rate = Middle(pairs).median;
 
 			row += text(" %.2f |", rate);
-			if (std::string(against) == "stock")
+			if (against == "stock")
 				worst = std::min(worst, rate);
 		}
 		rows.emplace(worst, row);
 	}
-	out << "| what | module / stock | / always copy | livepatch / stock | / always copy | "
-	       "series / stock | / always copy |\n|---|--:|--:|--:|--:|--:|--:|\n";
+	out << "| what | module / stock | / always copy | livepatch / stock | / always copy |";
+	for (const std::string &name : series)
+		out << " " << name << " / stock | / always copy |";
+	out << "\n|---" << repeated("|--:", columns.size()) << "|\n";
 	for (const auto &[worst, row] : rows)
 		out << row << "\n";
 }
 
 // Each target in each case that it applies to. An arm equal to its rival counts as 1.
-void print_targets(std::ostream &out, const std::vector<Case> &cases)
+void print_targets(std::ostream &out, const std::vector<Case> &cases, const Names &series)
 {
 	int count = 0;
 	std::string missed;
@@ -252,21 +295,24 @@ void print_targets(std::ostream &out, const std::vector<Case> &cases)
 	int met = 0;
 	out << "\n## Targets\n\n| case | at least | measured | |\n|---|---|---|---|\n";
 	for (const Case &one : cases) {
-		if (one.pipes > 1)
+		if (one.pipes > 1 || !one.tasks.empty())
 			continue;
-		for (const auto who : {&Target::module, &Target::series})
-			for (const Target &t : targets) {
-				const auto &[arm, against] = t.*who;
-				const Samples pairs = rates(one, arm, against);
-				if (!t.is_for(one) || pairs.empty())
-					continue;
-				const Middle middle(pairs);
-				met += judge(one,
-					     text("%s %.2f of %s", arm.c_str(), t.least,
-						  against.c_str()),
-					     (middle.equal() ? 1 : middle.median) >= t.least,
-					     middle.print());
-			}
+		const auto check = [&](const Target &t, const std::string &arm,
+				       const std::string &against) {
+			const Samples pairs = rates(one, arm, against);
+			if (!t.is_for(one) || pairs.empty())
+				return;
+			const Middle middle(pairs);
+			met += judge(
+				one, text("%s %.2f of %s", arm.c_str(), t.least, against.c_str()),
+				(middle.equal() ? 1 : middle.median) >= t.least, middle.print());
+		};
+		for (const Target &t : targets)
+			check(t, t.module.arm, t.module.against);
+		for (const std::string &name : series)
+			for (const Target &t : targets)
+				check(t, arm_of(name, t.series.arm),
+				      arm_of(name, t.series.against));
 		const Arm *stock = one.find("stock"), *cautious = one.find("auto");
 		if (one.path == "web" && one.cache == "cold" && stock && cautious)
 			met += judge(one, "auto reads no file from disk more than twice",
@@ -289,9 +335,13 @@ void print_json(std::ostream &out, const std::vector<Case> &cases)
 				    "\"cache\": \"%s\", ",
 				    one.path.c_str(), arm.name.c_str(), one.fs.c_str(),
 				    one.cache.c_str())
-			    << text("\"size\": %.0f, \"chunk\": %.0f, \"ring\": %.0f, \"pipes\": "
+			    << text("\"size\": %.0f, \"folios\": %.0f, \"chunk\": %.0f, \"ring\": "
+				    "%.0f, \"pipes\": "
 				    "%.0f, ",
-				    one.size, one.chunk, one.ring, one.pipes)
+				    one.size, one.folios, one.chunk, one.ring, one.pipes)
+			    << text("\"tasks\": \"%s\", \"time\": \"%s\", ",
+				    one.tasks.empty() ? "" : one.tasks.c_str() + 2,
+				    one.time.c_str())
 			    << text("\"rounds\": %zu, \"ns_per_4k\": {\"median\": %.1f, \"min\": "
 				    "%.1f, \"max\": %.1f}, ",
 				    arm.ns.size(), Middle(arm.ns).median, *least, *most)
@@ -306,9 +356,10 @@ void print_json(std::ostream &out, const std::vector<Case> &cases)
 
 } // namespace
 
-int main(int, char **argv)
+int main(int argc, char **argv)
 {
 	const std::string folder = argv[1];
+	const Names series(argv + 2, argv + argc);
 	std::vector<Case> cases;
 	bool failed = false;
 	for (std::string line; std::getline(std::cin, line);) {
@@ -321,11 +372,11 @@ int main(int, char **argv)
 	}
 	std::ofstream json(folder + "/lab.json"), summary(folder + "/summary.md"),
 		tables(folder + "/tables.md"), plot(folder + "/lab.svg");
-	print_summary(summary, cases);
+	print_summary(summary, cases, series);
 	for (const Case &one : cases)
 		print_case(tables, one);
-	print_targets(tables, cases);
+	print_targets(tables, cases, series);
 	print_json(json, cases);
-	print_plot(plot, cases);
+	print_plot(plot, cases, series);
 	return cases.empty() || failed;
 }

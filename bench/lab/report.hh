@@ -11,6 +11,7 @@
 #include <vector>
 
 using Samples = std::vector<double>;
+using Names = std::vector<std::string>;
 
 /** One way of moving the bytes of a case. */
 struct Arm {
@@ -23,6 +24,8 @@ struct Arm {
 struct Case {
 	std::string title, path, fs, cache;
 	double chunk, ring, pipes, size;
+	double folios;           // largest in the page cache; 0 if the file system chooses
+	std::string tasks, time; // empty if one task does all: then the time is its CPU time
 	std::vector<Arm> arms;
 
 	const Arm *find(const std::string &name) const
@@ -76,5 +79,5 @@ inline Samples rates(const Case &one, const std::string &name, const std::string
 	return pairs;
 }
 
-/** Draws lab.svg: for each of @cases how fast its arms are compared with stock. */
-void print_plot(std::ostream &out, const std::vector<Case> &cases);
+/** Draws lab.svg: for each of @cases how fast its arms and @series' are compared with stock. */
+void print_plot(std::ostream &out, const std::vector<Case> &cases, const Names &series);

@@ -21,8 +21,14 @@
  */
 extern int clock_gettime(int clock, struct __kernel_timespec *ts);
 
-/* Reading it is a system call of the host; a pass that reads it often deducts that. */
-static s64 lab_now(void)
+/**
+ * lab_now() - Read the CPU time of this CPU, which is a thread of the host.
+ *
+ * It is a system call of the host; a pass that reads it often deducts that.
+ *
+ * Return: nanoseconds.
+ */
+s64 lab_now(void)
 {
 	struct __kernel_timespec ts = {};
 
@@ -76,6 +82,8 @@ static int lab_warm(struct lab *lab)
 	u64 todo = min_t(u64, lab->bytes, lab->size);
 	loff_t pos = 0;
 
+	if (lab->files)
+		return 0;	/* an arm finds the cache as it left it itself */
 	while (pos < todo) {
 		ssize_t n = kernel_read(lab->in_file, lab->buf, lab->chunk, &pos);
 
@@ -114,16 +122,9 @@ static ssize_t lab_step(struct lab *lab, const struct lab_arm *arm, bool part,
 	return ret ?: n;
 }
 
-/*
- * Move lab->bytes, and to the end of the last file where there are many; returns
- * nanoseconds or an error.  @moved returns how many bytes it were.
- */
-static s64 lab_pass(struct lab *lab, const struct lab_arm *arm, u64 *moved)
+/* Get ready to move bytes by @arm. */
+static int lab_begin(struct lab *lab, const struct lab_arm *arm)
 {
-	bool part = lab->path->prepare && !(lab->path->flags & LAB_TIME_ALL);
-	u64 read = lab_disk();
-	s64 ns = 0, costs = part ? lab_now_costs() : 0;
-	ssize_t n = 0;
 	int ret;
 
 	lab->pipe = arm->flags & LAB_PRIVATE ? lab->private : lab->stock;
@@ -136,45 +137,91 @@ static s64 lab_pass(struct lab *lab, const struct lab_arm *arm, u64 *moved)
 							       lab->in_fops;
 	lab_rewind(lab);
 	lab->crc = 0;
-	*moved = 0;
+	lab->moved = 0;
+	lab->got = 0;
+	memset(lab->ns, 0, sizeof(lab->ns));
+	return 0;
+}
+
+/**
+ * lab_move() - Move the bytes of a pass, and to the end of the last file where there are many.
+ * @lab: the case
+ * @arm: the way to do it
+ *
+ * Return: nanoseconds of CPU time, or an error.
+ */
+s64 lab_move(struct lab *lab, const struct lab_arm *arm)
+{
+	bool part = lab->path->prepare && !(lab->path->flags & LAB_TIME_ALL);
+	s64 ns = 0, costs = part ? lab_now_costs() : 0;
+	ssize_t n = 0;
+
 	if (!part)
 		ns -= lab_now();
-	while (*moved < lab->bytes || (lab->files && n)) {
+	while (lab->moved < lab->bytes || (lab->files && n)) {
 		n = lab_step(lab, arm, part, &ns);
 		if (n < 0)
 			return n;
 		ns -= costs;
-		*moved += n;
+		lab->moved += n;
 		if (!n)
 			lab_next_file(lab);
 		cond_resched();
 	}
 	if (!part)
 		ns += lab_now();
-	while (lab->pending) {
-		ret = lab_receive(lab, 0);
-		if (ret)
-			return ret;
-		cond_resched();
-	}
-	lab->read = lab_disk() - read;
 	return max(ns, 1LL);
 }
 
-/* A pass from the state of the page cache that was asked for. */
-static s64 lab_turn(struct lab *lab, const struct lab_arm *arm, u64 *moved)
+/* Read what is left of a pass. */
+static int lab_finish(struct lab *lab, const struct lab_arm *arm)
 {
-	s64 ret = 0;
-	int i;
+	int ret = lab_reads_apart(lab, arm) ? lab_read(lab, lab->moved) : 0;
 
-	if (lab->size && lab->cold)
-		lab_cool(lab);
-	else if (lab->size)
-		for (i = 0; i < 2 && ret >= 0; i++)
-			/* With many files, an arm finds the cache as it left it itself. */
-			ret = lab->files ? lab_pass(lab, arm, moved) :
-					   lab_warm(lab);
-	return ret < 0 ? ret : lab_pass(lab, arm, moved);
+	while (lab->pending && !ret) {
+		ret = lab_receive(lab, 0);
+		cond_resched();
+	}
+	return ret;
+}
+
+/* All pairs of a case move their bytes. */
+static int lab_pass(struct lab *labs, const struct lab_arm *arm)
+{
+	struct lab *lab, *end = labs + labs->pairs;
+	u64 read = lab_disk();
+	s64 ret = 0;
+
+	for (lab = labs; lab < end && !ret; lab++)
+		ret = lab_begin(lab, arm);
+	if (ret)
+		return ret;
+	if (labs->pairs > 1 || labs->apart) {
+		ret = lab_race(labs, arm);
+	} else {
+		ret = lab_move(labs, arm);
+		labs->ns[LAB_CPU] = ret;
+	}
+	for (lab = labs; lab < end && ret >= 0; lab++)
+		ret = lab_finish(lab, arm);
+	labs->read = lab_disk() - read;
+	return min_t(s64, ret, 0);
+}
+
+/* A pass from the state of the page cache that was asked for. */
+static int lab_turn(struct lab *labs, const struct lab_arm *arm)
+{
+	struct lab *lab;
+	int i, ret = 0;
+
+	for (lab = labs; labs->size && lab < labs + labs->pairs && !ret; lab++)
+		if (lab->cold)
+			lab_cool(lab);
+		else
+			ret = lab_warm(lab) ?: lab_warm(lab);
+	for (i = labs->files && !labs->cold ? 0 : 2; i < 3 && !ret; i++)
+		ret = lab_pass(labs, arm);
+	return ret;
 }
 
 /* The checksum of the first @todo bytes that a pass sends. */
@@ -224,24 +271,19 @@ static int lab_checksum_target(struct lab *lab, u64 todo, u32 *crc)
 	return 0;
 }
 
-/* Whether an arm delivers the bytes of the source. */
-static int lab_verify(struct lab *lab, const struct lab_arm *arm)
+/* Whether the bytes that @arm has delivered are those of the source. */
+static int lab_compare(struct lab *lab, const struct lab_arm *arm)
 {
 	bool to_file = lab->out_file && S_ISREG(file_inode(lab->out_file)->i_mode);
 	bool to_null = lab->out_file && !lab->peer && !to_file;
-	u64 moved;
-	s64 ret;
+	int ret;
 	u32 crc;
 
-	lab->verify = true;
-	ret = lab_turn(lab, arm, &moved);
-	lab->verify = false;
-	if (ret < 0 || to_null || arm->flags & LAB_NO_OUTPUT)
-		return min_t(s64, ret, 0);
-
-	ret = lab_checksum(lab, moved * max(lab->path->copies, 1U), &crc);
+	if (to_null || arm->flags & LAB_NO_OUTPUT)
+		return 0;
+	ret = lab_checksum(lab, lab->moved * max(lab->path->copies, 1U), &crc);
 	if (!ret && to_file)
-		ret = lab_checksum_target(lab, moved, &lab->crc);
+		ret = lab_checksum_target(lab, lab->moved, &lab->crc);
 	if (!ret && crc != lab->crc) {
 		pr_err("lab: %s by %s delivers other bytes\n", lab->path->name,
 		       arm->name);
@@ -250,48 +292,95 @@ static int lab_verify(struct lab *lab, const struct lab_arm *arm)
 	return ret;
 }
 
+/* Whether an arm delivers the bytes of the source. */
+static int lab_verify(struct lab *labs, const struct lab_arm *arm)
+{
+	struct lab *lab, *end = labs + labs->pairs;
+	int ret;
+
+	for (lab = labs; lab < end; lab++)
+		lab->verify = true;
+	ret = lab_turn(labs, arm);
+	for (lab = labs; lab < end; lab++) {
+		lab->verify = false;
+		ret = ret ?: lab_compare(lab, arm);
+	}
+	return ret;
+}
+
+/* Add what the pipes of all pairs have counted. */
+static struct lab_counts lab_count_all(struct lab *labs)
+{
+	struct lab_counts sum = {};
+	struct lab *lab;
+
+	for (lab = labs; lab < labs + labs->pairs; lab++) {
+		struct lab_counts counts = lab_count(lab);
+
+		sum.taken += counts.taken;
+		sum.copied += counts.copied;
+		sum.held += counts.held;
+	}
+	return sum;
+}
+
+/* One turn of an arm that counts. */
+static int lab_measure(struct lab *labs, const struct lab_arm *arm,
+		       struct lab_result *result, unsigned int round)
+{
+	struct lab_counts before = lab_count_all(labs), after;
+	enum lab_time time;
+	u64 moved = 0;
+	struct lab *lab;
+	int ret = lab_turn(labs, arm);
+
+	if (ret)
+		return ret;
+	for (lab = labs; lab < labs + labs->pairs; lab++)
+		moved += lab->moved;
+	for (time = 0; time < LAB_TIMES; time++)
+		result->ns[time][round] =
+			mul_u64_u64_div_u64(labs->ns[time],
+					    labs->bytes, moved);
+	after = lab_count_all(labs);
+	result->counts.taken += after.taken - before.taken;
+	result->counts.copied += after.copied - before.copied;
+	result->counts.held = after.held;
+	result->read = max(result->read, labs->read);
+	return 0;
+}
+
 /**
  * lab_run() - Run all rivals of a case.
- * @lab: the case, open
+ * @labs: the case, open, once for each pair
  * @results: filled in, one for each arm
  *
  * Return: 0 or an error.
  */
-int lab_run(struct lab *lab, struct lab_result *results)
+int lab_run(struct lab *labs, struct lab_result *results)
 {
-	const struct lab_arm *arms = lab->path->arms;
+	const struct lab_arm *arms = labs->path->arms;
 	unsigned int i, round, nr = 0;
-	u64 moved;
-	int ret;
+	int ret = set_cpus_allowed_ptr(current, cpumask_of(0));
 
-	for (; arms[nr].name; nr++) {
-		if (!lab_wants(lab, &arms[nr]))
+	for (; arms[nr].name && !ret; nr++) {
+		if (!lab_wants(labs, &arms[nr]))
 			continue;
-		ret = lab_verify(lab, &arms[nr]);
-		if (ret)
-			return ret;
-		results[nr].read = lab->read;
+		ret = lab_verify(labs, &arms[nr]);
+		results[nr].read = labs->read;
 	}
-	for (round = 0; round < lab->rounds; round++) {
+	if (ret)
+		return ret;
+	for (round = 0; round < labs->rounds; round++) {
 		/* There and back: nobody always runs behind the same one. */
 		for (i = 0; i < nr; i++) {
 			unsigned int a = round % 2 ? i : nr - 1 - i;
-			struct lab_counts before, after;
-			s64 ns;
 
-			if (!lab_wants(lab, &arms[a]))
+			if (!lab_wants(labs, &arms[a]))
 				continue;
-			before = lab_count(lab);
-			ns = lab_turn(lab, &arms[a], &moved);
-			if (ns < 0)
-				return ns;
-			results[a].ns[round] =
-				mul_u64_u64_div_u64(ns, lab->bytes, moved);
-			after = lab_count(lab);
-			results[a].counts.taken += after.taken - before.taken;
-			results[a].counts.copied += after.copied - before.copied;
-			results[a].counts.held = after.held;
-			results[a].read = max(results[a].read, lab->read);
+			ret = lab_measure(labs, &arms[a], &results[a], round);
+			if (ret)
+				return ret;
 		}
 		if (signal_pending(current))
 			return -EINTR;

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # out, sources and tools come from bench/lab
+# shellcheck disable=SC2154 # cpus, out, sources and tools come from bench/lab
 # Sourced by bench/lab: User-Mode Linux kernels that wait for cases. Their output goes to $out;
-# $sources and $tools are for their init.
+# $sources and $tools are for their init. They have $cpus CPUs.
 
 declare -A to from pid
 
@@ -30,18 +30,26 @@ await() {
 
 # boot_kernel NAME KERNEL
 boot_kernel() {
-	local in=$out/$1.in answers=$out/$1.out fd
+	local in=$out/$1.in answers=$out/$1.out fd smp=() host thread
 	rm -f "$in" "$answers"
 	mkfifo "$in" "$answers"
+	# With several CPUs, programs can't run by ptrace.
+	[ "$cpus" = 1 ] || smp=(ncpus="$cpus" seccomp=on)
 	# init_on_alloc as Debian's kernels have it; ahead of other programs where that is allowed.
 	TMPDIR=${memory:-${TMPDIR-}} nice -n "$([ "$(id -u)" = 0 ] && echo -19 || echo 0)" \
-		taskset -c "$(($(nproc) - 1))" "$2" mem=4G init_on_alloc=1 quiet rootfstype=hostfs root=/ rw \
+		"$2" "${smp[@]}" mem=4G init_on_alloc=1 quiet rootfstype=hostfs root=/ rw \
 		init="$PWD/bench/lab/init" con=null con0=fd:0,fd:1 \
 		LAB_RESULTS="$out/$1.jsonl" LAB_SOURCES="$sources" TOOLS="$tools" <"$in" >"$answers" 2>&1 &
 	pid[$1]=$!
 	exec {fd}>"$in" && to[$1]=$fd
 	exec {fd}<"$answers" && from[$1]=$fd
 	await "$1"
+	# Its CPUs are its first threads. The first CPU stays away from the host's first, which most
+	# interrupts go to.
+	host=$(nproc)
+	for thread in $(find "/proc/${pid[$1]}/task" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort -n | head -n "$cpus"); do
+		taskset -pc $((--host)) "$thread" >/dev/null
+	done
 	say "the $1 kernel's memory: $(awk '/^Rss/ { rss += $2 } /^ShmemPmdMapped/ { huge += $2 }
 		END { printf "%d MiB, %d of them in huge pages", rss / 1024, huge / 1024 }' \
 		"/proc/${pid[$1]}/smaps")"

@@ -2,7 +2,7 @@
 /* Atomic operations are locked, as in a kernel for more than one CPU. */
 #include_next <asm/alternative.h>
 
-#ifndef __ASSEMBLY__
+#ifndef __ASSEMBLER__
 #undef LOCK_PREFIX
 #define LOCK_PREFIX "\n\tlock "
 #endif
