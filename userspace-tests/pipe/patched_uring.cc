@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The calls of a kernel built with a series of patches/ through io_uring, as far as that has them. */
+/* The calls of a patched kernel through io_uring, as far as that has them. */
 #include "pipe/backend.hh"
 #include "support/ring.hh"
 
