@@ -386,10 +386,12 @@ TEST_P(PollTable, SaysAtOnceWhatIsAskedForAndHolds)
 			continue;
 		state.reach(scene);
 		for (Which which : {reader, writer, third}) {
-			if (!state.says[which])
+			const auto &says = state.says[which];
+
+			if (!says)
 				continue;
 
-			uint32_t expected = way.expected(*state.says[which], asked);
+			uint32_t expected = way.expected(*says, asked);
 
 			if (!way.at_once && !expected)
 				continue;
