@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "holes/network.hh"
+
+#include "pipe/kinds.hh"
+#include "support/cpu.hh"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/rtnetlink.h>
+#include <linux/xfrm.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+#include <thread>
+
+namespace {
+
+const std::uint32_t loopback = htonl(INADDR_LOOPBACK);
+const std::uint32_t spi = htonl(0x100);
+
+template <class T>
+std::string bytes_of(const T &object)
+{
+	return {reinterpret_cast<const char *>(&object), sizeof(object)};
+}
+
+/* An attribute; what is in a nested one are attributes. */
+std::string attribute(unsigned short type, std::string_view bytes)
+{
+	nlattr header = {static_cast<std::uint16_t>(NLA_HDRLEN + bytes.size()), type};
+	std::string all = bytes_of(header) + std::string(bytes);
+
+	all.resize(NLA_ALIGN(all.size()));
+	return all;
+}
+
+/* Has the kernel do what @body says, and returns the answer behind its header. */
+std::string ask(int protocol, unsigned short type, unsigned flags, const std::string &body)
+{
+	Fd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol), "socket");
+	nlmsghdr header = {
+		.nlmsg_len = static_cast<std::uint32_t>(NLMSG_HDRLEN + body.size()),
+		.nlmsg_type = type,
+		.nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags),
+	};
+	std::string message = bytes_of(header) + body;
+	std::string answer(8192, '\0');
+
+	checked(send(fd.get(), message.data(), message.size(), 0), "send to netlink");
+	answer.resize(static_cast<size_t>(
+		checked(recv(fd.get(), answer.data(), answer.size(), 0), "receive from netlink")));
+	std::memcpy(&header, answer.data(), sizeof(header));
+	answer.erase(0, NLMSG_HDRLEN);
+	if (header.nlmsg_type == NLMSG_ERROR) {
+		nlmsgerr result;
+
+		std::memcpy(&result, answer.data(), sizeof(result));
+		if (result.error)
+			throw_errno("netlink, request " + std::to_string(type), -result.error);
+	}
+	return answer;
+}
+
+/* Makes what @body describes. */
+void create(int protocol, unsigned short type, const std::string &body)
+{
+	ask(protocol, type, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, body);
+}
+
+void bring_up_loopback()
+{
+	Fd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket");
+	ifreq request = {};
+
+	std::strcpy(request.ifr_name, "lo");
+	request.ifr_flags = IFF_UP;
+	checked(ioctl(fd.get(), SIOCSIFFLAGS, &request), "bring up lo");
+}
+
+Fd this_network()
+{
+	return Fd(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), "open ns/net");
+}
+
+/* Keys of 128 bits, and 32 bits of salt, all zero; a tag of 128 bits. */
+std::string cipher()
+{
+	xfrm_algo_aead algorithm = {.alg_key_len = 128 + 32, .alg_icv_len = 128};
+
+	std::strcpy(algorithm.alg_name, "rfc4106(gcm(aes))");
+	return bytes_of(algorithm) + std::string(algorithm.alg_key_len / 8, '\0');
+}
+
+std::string encapsulated(unsigned short type)
+{
+	return bytes_of(xfrm_encap_tmpl{.encap_type = type});
+}
+
+} // namespace
+
+bool eventually(const std::function<bool()> &condition, std::chrono::seconds limit)
+{
+	auto end = std::chrono::steady_clock::now() + limit;
+
+	while (!condition()) {
+		if (std::chrono::steady_clock::now() > end)
+			return false;
+		std::this_thread::sleep_for(std::chrono::milliseconds(1));
+	}
+	return true;
+}
+
+OwnNetwork::OwnNetwork() : before_(this_network())
+{
+	checked(unshare(CLONE_NEWNET), "unshare the network");
+	bring_up_loopback();
+}
+
+OwnNetwork::~OwnNetwork()
+{
+	if (setns(before_.get(), CLONE_NEWNET))
+		std::abort(); /* no other test should run in there */
+}
+
+void free_packets()
+{
+	Connection udp = connect_kind(Kind::udp, false);
+	OnOneCpu until_the_end;
+
+	for (size_t cpu = 0; cpu < cpus(); cpu++) {
+		run_on(cpu);
+		put(udp.far.get(), "flush");
+		get(udp.near.get(), 5);
+	}
+}
+
+Association::Association(unsigned short encapsulation)
+{
+	xfrm_usersa_info state = {
+		.id = {.spi = spi, .proto = IPPROTO_ESP},
+		.lft = {XFRM_INF, XFRM_INF, XFRM_INF, XFRM_INF},
+		.family = AF_INET,
+		.mode = XFRM_MODE_TRANSPORT,
+	};
+
+	state.id.daddr.a4 = loopback;
+	state.saddr.a4 = loopback;
+	create(NETLINK_XFRM, XFRM_MSG_NEWSA,
+	       bytes_of(state) + attribute(XFRMA_ALG_AEAD, cipher()) +
+		       attribute(XFRMA_ENCAP, encapsulated(encapsulation)));
+}
+
+std::string Association::header()
+{
+	const std::uint32_t number = htonl(1);
+	const std::string iv(8, '\0');
+
+	return bytes_of(spi) + bytes_of(number) + iv;
+}
+
+unsigned Association::refused() const
+{
+	xfrm_usersa_id id = {.spi = spi, .family = AF_INET, .proto = IPPROTO_ESP};
+	xfrm_usersa_info state;
+
+	id.daddr.a4 = loopback;
+	std::string answer = ask(NETLINK_XFRM, XFRM_MSG_GETSA, 0, bytes_of(id));
+	std::memcpy(&state, answer.data(), sizeof(state));
+	return state.stats.integrity_failed;
+}
