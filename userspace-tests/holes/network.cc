@@ -3,6 +3,7 @@
 
 #include "pipe/kinds.hh"
 #include "support/cpu.hh"
+#include "support/files.hh"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -83,6 +84,20 @@ void bring_up_loopback()
 	checked(ioctl(fd.get(), SIOCSIFFLAGS, &request), "bring up lo");
 }
 
+/*
+ * ESP in TCP routes what it takes out of a socket as if it had just come in, and the kernel accepts
+ * its own addresses from outside only if it is told to.
+ */
+void accept_own_addresses()
+{
+	for (std::string name : {"accept_local", "route_localnet"}) {
+		std::string path = "/proc/sys/net/ipv4/conf/all/" + name;
+
+		write_at(Fd(open(path.c_str(), O_WRONLY | O_CLOEXEC), "open " + path).get(), 0,
+			 "1");
+	}
+}
+
 Fd this_network()
 {
 	return Fd(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), "open ns/net");
@@ -120,6 +135,7 @@ OwnNetwork::OwnNetwork() : before_(this_network())
 {
 	checked(unshare(CLONE_NEWNET), "unshare the network");
 	bring_up_loopback();
+	accept_own_addresses();
 }
 
 OwnNetwork::~OwnNetwork()
