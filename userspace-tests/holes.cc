@@ -279,3 +279,15 @@ TEST(Absent, ESPInTCP)
 
 	EXPECT_EQ(take_esp_from_tcp(tcp.near.get()), failed(ENOENT));
 }
+
+TEST(Pedit, ADatagramOfAFileIsEdited)
+{
+	OwnNetwork network;
+	Connection udp = connect_kind(Kind::udp, false);
+	Untouched file;
+
+	invert_datagrams();
+	EXPECT_EQ(do_sendfile(udp.far.get(), file.fd(), part), moved(part));
+	EXPECT_EQ(get(udp.near.get(), part), inverted(Untouched::bytes().substr(0, part)));
+	EXPECT_EQ(file.content(), expected().file_written);
+}

@@ -7,7 +7,10 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/if_ether.h>
+#include <linux/pkt_cls.h>
 #include <linux/rtnetlink.h>
+#include <linux/tc_act/tc_pedit.h>
 #include <linux/xfrm.h>
 #include <net/if.h>
 #include <sched.h>
@@ -117,6 +120,34 @@ std::string encapsulated(unsigned short type)
 	return bytes_of(xfrm_encap_tmpl{.encap_type = type});
 }
 
+/* Rules for packets that leave over loopback. */
+tcmsg rule(unsigned handle, unsigned parent, unsigned info)
+{
+	return {
+		.tcm_family = AF_UNSPEC,
+		.tcm_ifindex = static_cast<int>(if_nametoindex("lo")),
+		.tcm_handle = handle,
+		.tcm_parent = parent,
+		.tcm_info = info,
+	};
+}
+
+/*
+ * What to edit, at offsets from the IP header: nothing in an Ethernet address, and what a datagram
+ * carries. The first is what the kernel once calculated wrong from.
+ */
+std::string keys()
+{
+	constexpr std::uint32_t headers = 20 + 8, all = ~0U;
+	tc_pedit_sel selection = {};
+
+	selection.action = TC_ACT_OK;
+	selection.nkeys = 2;
+	return bytes_of(selection) +
+	       bytes_of(tc_pedit_key{.mask = all, .off = static_cast<std::uint32_t>(-8)}) +
+	       bytes_of(tc_pedit_key{.mask = all, .val = all, .off = headers});
+}
+
 } // namespace
 
 bool eventually(const std::function<bool()> &condition, std::chrono::seconds limit)
@@ -189,4 +220,26 @@ unsigned Association::refused() const
 	std::string answer = ask(NETLINK_XFRM, XFRM_MSG_GETSA, 0, bytes_of(id));
 	std::memcpy(&state, answer.data(), sizeof(state));
 	return state.stats.integrity_failed;
+}
+
+void invert_datagrams()
+{
+	const std::string action = attribute(TCA_ACT_KIND, "pedit") +
+				   attribute(TCA_ACT_OPTIONS, attribute(TCA_PEDIT_PARMS, keys()));
+	const std::string options = attribute(TCA_MATCHALL_ACT, attribute(1, action));
+
+	create(NETLINK_ROUTE, RTM_NEWQDISC,
+	       bytes_of(rule(TC_H_MAKE(TC_H_CLSACT, 0), TC_H_CLSACT, 0)) +
+		       attribute(TCA_KIND, "clsact"));
+	create(NETLINK_ROUTE, RTM_NEWTFILTER,
+	       bytes_of(rule(0, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS),
+			     TC_H_MAKE(1U << 16, htons(ETH_P_ALL)))) +
+		       attribute(TCA_KIND, "matchall") + attribute(TCA_OPTIONS, options));
+}
+
+std::string inverted(std::string bytes)
+{
+	for (size_t i = 0; i < sizeof(std::uint32_t); i++)
+		bytes[i] = static_cast<char>(~bytes[i]);
+	return bytes;
 }

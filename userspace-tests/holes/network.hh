@@ -42,3 +42,9 @@ public:
 	/** Packets that were decrypted and then thrown away, since their tag is wrong. */
 	unsigned refused() const;
 };
+
+/** All UDP datagrams that leave over this network's loopback have their first four bytes inverted.
+ */
+void invert_datagrams();
+/** What such a datagram with @bytes arrives as. */
+std::string inverted(std::string bytes);
