@@ -53,7 +53,7 @@ kunit: deps-guest-kernel$(if $(filter arm64,$(ARCH)),-arm64)	## the KUnit suites
 matrix: deps-guest-kernel-arm64	## which of Debian's kernels the modules build and work on; KERNELS=GLOB
 	@scripts/test/matrix
 
-prove-harden: deps-guest-kernel	## Dirty Pipe and Copy Fail on a kernel without their fixes, hardened or not
+prove-harden: deps-guest-kernel	## Dirty Pipe and four like it on a kernel without their fixes, hardened or not
 	@scripts/test/prove-harden
 
 mutants: deps-guest-kernel	## plant mistakes in a copy of the module: are they all caught?

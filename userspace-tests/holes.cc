@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Two holes of the past, on a kernel that has them again: does what a pipe holds of a file still
- * lead to the file? Each test opens a file that it made itself, for reading only, and looks whether
- * its page cache was altered. See scripts/test/prove-harden.
+ * Holes of the past, on a kernel that has them again: does what a pipe holds of a file still lead
+ * to the file? Each test opens a file that it made itself, for reading only, and looks whether its
+ * page cache was altered. See scripts/test/prove-harden.
  */
+#include "holes/network.hh"
+#include "pipe/kinds.hh"
 #include "pipe/pipe.hh"
 #include "support/files.hh"
 
@@ -12,6 +14,10 @@
 #include <arpa/inet.h>
 #include <linux/if_alg.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
+#include <linux/udp.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -38,7 +44,11 @@ public:
 	{
 		Content content = in_cache() == bytes() ? Content::kept : Content::changed;
 
-		EXPECT_TRUE(forget_and_read() == bytes()) << "even the disk has other bytes";
+		/* A page can't be forgotten as long as a packet has it. */
+		EXPECT_TRUE(eventually([&] {
+			free_packets();
+			return forget_and_read() == bytes();
+		})) << "even the disk has other bytes";
 		return content;
 	}
 
@@ -140,6 +150,34 @@ private:
 	Fd fd_;
 };
 
+/* Splices @size bytes of what is in a pipe to a socket. */
+void send_spliced(const Pipe &pipe, int socket, size_t size)
+{
+	EXPECT_EQ(do_splice(pipe.in(), socket, size), moved(size));
+}
+
+/* What precedes the @size bytes of a packet of ESP in TCP: a length, and the header. */
+std::string tcp_header(size_t size)
+{
+	const std::string header = Association::header();
+	const size_t length = 2 + header.size() + size;
+
+	return std::string{static_cast<char>(length >> 8), static_cast<char>(length)} + header;
+}
+
+Result take_esp_from_tcp(int socket)
+{
+	return result_of(setsockopt(socket, IPPROTO_TCP, TCP_ULP, "espintcp", sizeof("espintcp")));
+}
+
+/* The kernel decrypts what has arrived, and finds that nobody had encrypted it. */
+void decrypt_from_tcp(int socket, size_t size, const Association &association)
+{
+	EXPECT_TRUE(eventually([&] { return unread(socket) == size; }));
+	EXPECT_EQ(take_esp_from_tcp(socket), moved(0));
+	EXPECT_TRUE(eventually([&] { return association.refused() == 1; }));
+}
+
 } // namespace
 
 TEST(DirtyPipe, AWriteBehindBytesOfAFile)
@@ -171,5 +209,85 @@ TEST(CopyFail, ACipherWhoseInputIsAFile)
 	EXPECT_EQ(do_splice(file.fd(), pipe.out(), Cipher::input), moved(Cipher::input));
 	EXPECT_EQ(do_splice(pipe.in(), cipher.fd(), Cipher::input), moved(Cipher::input));
 	EXPECT_EQ(cipher.decrypt(), failed(EBADMSG));
+	EXPECT_EQ(file.content(), expected().file_written);
+}
+
+TEST(DirtyFrag, ESPInADatagramOfAFile)
+{
+	OwnNetwork network;
+	Association association(UDP_ENCAP_ESPINUDP);
+	Connection udp = connect_kind(Kind::udp, false);
+	const int encapsulation = UDP_ENCAP_ESPINUDP;
+	const std::string header = Association::header();
+	Untouched file;
+	Pipe pipe = make_stock_pipe();
+
+	checked(setsockopt(udp.near.get(), IPPROTO_UDP, UDP_ENCAP, &encapsulation,
+			   sizeof(encapsulation)),
+		"UDP_ENCAP");
+	put(pipe.out(), header);
+	EXPECT_EQ(do_splice(file.fd(), pipe.out(), part), moved(part));
+	send_spliced(pipe, udp.far.get(), header.size() + part);
+	EXPECT_TRUE(eventually([&] { return association.refused() == 1; }));
+	EXPECT_EQ(file.content(), expected().file_written);
+}
+
+/* The file is added to a segment that has been received, and that is nobody else's any more. */
+TEST(Fragnesia, ESPInTCPJoinsAFileToASegment)
+{
+	OwnNetwork network;
+	Association association(TCP_ENCAP_ESPINTCP);
+	Connection tcp = connect_kind(Kind::tcp, false);
+	const std::string header = tcp_header(part);
+	Untouched file;
+	Pipe pipe = make_stock_pipe();
+
+	put(tcp.far.get(), header);
+	EXPECT_TRUE(eventually([&] {
+		int unacknowledged;
+
+		return !checked(ioctl(tcp.far.get(), SIOCOUTQ, &unacknowledged), "SIOCOUTQ") &&
+		       !unacknowledged;
+	}));
+	EXPECT_EQ(do_splice(file.fd(), pipe.out(), part), moved(part));
+	send_spliced(pipe, tcp.far.get(), part);
+	decrypt_from_tcp(tcp.near.get(), header.size() + part, association);
+	EXPECT_EQ(file.content(), expected().file_written);
+}
+
+/* Only joining loses the mark: a file in a segment of its own is decrypted elsewhere. */
+TEST(Fragnesia, ESPInTCPCopiesAFileThatIsMarked)
+{
+	OwnNetwork network;
+	Association association(TCP_ENCAP_ESPINTCP);
+	Connection tcp = connect_kind(Kind::tcp, false);
+	const std::string header = tcp_header(part);
+	Untouched file;
+	Pipe pipe = make_stock_pipe();
+
+	put(pipe.out(), header);
+	EXPECT_EQ(do_splice(file.fd(), pipe.out(), part), moved(part));
+	send_spliced(pipe, tcp.far.get(), header.size() + part);
+	decrypt_from_tcp(tcp.near.get(), header.size() + part, association);
+	EXPECT_EQ(file.content(), Content::kept);
+}
+
+/* Debian's kernels have no ESP in TCP. Where they do, Fragnesia's tests can run there, too. */
+TEST(Absent, ESPInTCP)
+{
+	Connection tcp = connect_kind(Kind::tcp, false);
+
+	EXPECT_EQ(take_esp_from_tcp(tcp.near.get()), failed(ENOENT));
+}
+
+TEST(Pedit, ADatagramOfAFileIsEdited)
+{
+	OwnNetwork network;
+	Connection udp = connect_kind(Kind::udp, false);
+	Untouched file;
+
+	invert_datagrams();
+	EXPECT_EQ(do_sendfile(udp.far.get(), file.fd(), part), moved(part));
+	EXPECT_EQ(get(udp.near.get(), part), inverted(Untouched::bytes().substr(0, part)));
 	EXPECT_EQ(file.content(), expected().file_written);
 }
