@@ -4,6 +4,7 @@
  * faults that nobody answers. A call moves as many bytes as it reports, and skips none.
  */
 #include "pipe/pipe.hh"
+#include "support/cpu.hh"
 
 #include <gtest/gtest.h>
 
@@ -159,7 +160,8 @@ TEST_P(WriteFromFlickeringMemory, PutsInThePrefixThatItCounts)
 		EXPECT_TRUE(same(drain(pipe.in()), bytes.substr(0, wrote.bytes())))
 			<< "round " << i;
 	}
-	EXPECT_GT(cut, 0) << "the memory was always there";
+	/* With one CPU a call may never be interrupted. */
+	EXPECT_TRUE(cut > 0 || cpus() == 1) << "the memory was always there";
 }
 
 INSTANTIATE_TEST_SUITE_P(Calls, WriteFromFlickeringMemory, testing::ValuesIn(writes),
@@ -185,7 +187,8 @@ TEST_P(ReadIntoFlickeringMemory, TakesOutThePrefixThatItCounts)
 		EXPECT_TRUE(same(memory.contents(got.bytes()) + drain(pipe.in()), bytes))
 			<< "round " << i;
 	}
-	EXPECT_GT(cut, 0) << "the memory was always there";
+	/* With one CPU a call may never be interrupted. */
+	EXPECT_TRUE(cut > 0 || cpus() == 1) << "the memory was always there";
 }
 
 INSTANTIATE_TEST_SUITE_P(Calls, ReadIntoFlickeringMemory, testing::ValuesIn(reads),

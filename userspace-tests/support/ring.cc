@@ -3,6 +3,8 @@
 
 #include "support/fd.hh"
 
+#include <cerrno>
+
 #include <fcntl.h>
 
 #include <memory>
@@ -103,18 +105,27 @@ Result Ring::run(const std::function<void(io_uring_sqe *)> &prepare)
 	return returned == -ECANCELED ? failed(EINTR) : Result{returned};
 }
 
+/* Stock pipes that were opened by name know no RWF_NOWAIT, and io_uring never waits for them. */
+Result Ring::run_unless_it_may_wait(int fd, const std::function<void(io_uring_sqe *)> &prepare)
+{
+	Result result = run([&](io_uring_sqe *sqe) {
+		prepare(sqe);
+		sqe->rw_flags = unless_it_may_wait(fd);
+	});
+
+	return result == failed(EOPNOTSUPP) ? run(prepare) : result;
+}
+
 Result Ring::read(int fd, void *buf, size_t len)
 {
-	return run([&](io_uring_sqe *sqe) {
+	return run_unless_it_may_wait(fd, [&](io_uring_sqe *sqe) {
 		io_uring_prep_read(sqe, fd, buf, static_cast<unsigned>(len), -1);
-		sqe->rw_flags = unless_it_may_wait(fd);
 	});
 }
 
 Result Ring::write(int fd, const void *buf, size_t len)
 {
-	return run([&](io_uring_sqe *sqe) {
+	return run_unless_it_may_wait(fd, [&](io_uring_sqe *sqe) {
 		io_uring_prep_write(sqe, fd, buf, static_cast<unsigned>(len), -1);
-		sqe->rw_flags = unless_it_may_wait(fd);
 	});
 }

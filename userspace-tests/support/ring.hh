@@ -32,6 +32,7 @@ public:
 	io_uring *get() { return &ring_; }
 
 private:
+	Result run_unless_it_may_wait(int fd, const std::function<void(io_uring_sqe *)> &prepare);
 	void submit();
 
 	io_uring ring_ = {};
