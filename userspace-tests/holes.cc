@@ -7,6 +7,7 @@
 #include "holes/network.hh"
 #include "pipe/kinds.hh"
 #include "pipe/pipe.hh"
+#include "support/async.hh"
 #include "support/files.hh"
 
 #include <gtest/gtest.h>

@@ -21,7 +21,6 @@
 #include <cstdint>
 #include <cstring>
 #include <string_view>
-#include <thread>
 
 namespace {
 
@@ -149,18 +148,6 @@ std::string keys()
 }
 
 } // namespace
-
-bool eventually(const std::function<bool()> &condition, std::chrono::seconds limit)
-{
-	auto end = std::chrono::steady_clock::now() + limit;
-
-	while (!condition()) {
-		if (std::chrono::steady_clock::now() > end)
-			return false;
-		std::this_thread::sleep_for(std::chrono::milliseconds(1));
-	}
-	return true;
-}
 
 OwnNetwork::OwnNetwork() : before_(this_network())
 {

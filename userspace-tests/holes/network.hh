@@ -4,13 +4,7 @@
 
 #include "support/fd.hh"
 
-#include <chrono>
-#include <functional>
 #include <string>
-
-/** Waits until @condition is true; false if that takes too long. */
-bool eventually(const std::function<bool()> &condition,
-		std::chrono::seconds limit = std::chrono::seconds(10));
 
 /** While it exists, this thread is in a network with nothing but a loopback device. */
 class OwnNetwork {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* D1, D3, D6: the bytes of a file in a pipe, after the file has changed. */
 #include "pipe/kinds.hh"
+#include "support/async.hh"
 #include "support/child.hh"
 #include "support/cpu.hh"
 #include "support/disk.hh"
@@ -301,6 +302,7 @@ protected:
 		for (size_t at = 0; at < total; at += 1 << 16)
 			posix_fadvise(file.fd(), off64_t(at), 1 << 16, POSIX_FADV_WILLNEED);
 		posix_fadvise(file.fd(), 0, 0, POSIX_FADV_NOREUSE);
+		EXPECT_TRUE(eventually([&] { return cached(file.fd(), total) == total; }));
 	}
 
 	void fill()

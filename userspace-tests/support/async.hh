@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A call that may have to wait, made in a thread of its own. */
+/* Waiting: a call that may have to, made in a thread of its own, and for what others do. */
 #pragma once
 
 #include <sys/types.h>
 
 #include <atomic>
+#include <chrono>
 #include <csignal>
+#include <functional>
 #include <future>
 #include <thread>
 #include <type_traits>
@@ -13,6 +15,10 @@
 
 /** True as soon as @tid sleeps in a system call other than futex(2); false once it is gone. */
 bool wait_until_asleep(pid_t tid, const std::atomic<bool> &finished);
+
+/** Waits until @condition is true; false if that takes too long. */
+bool eventually(const std::function<bool()> &condition,
+		std::chrono::seconds limit = std::chrono::seconds(10));
 
 template <class T>
 class Async {
