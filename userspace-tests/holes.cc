@@ -233,16 +233,19 @@ TEST(DirtyFrag, ESPInADatagramOfAFile)
 	EXPECT_EQ(file.content(), expected().file_written);
 }
 
-/* The file is added to a segment that has been received, and that is nobody else's any more. */
-TEST(Fragnesia, ESPInTCPJoinsAFileToASegment)
-{
+class Fragnesia : public testing::Test {
+protected:
 	OwnNetwork network;
-	Association association(TCP_ENCAP_ESPINTCP);
+	Association association{TCP_ENCAP_ESPINTCP};
 	Connection tcp = connect_kind(Kind::tcp, false);
 	const std::string header = tcp_header(part);
 	Untouched file;
 	Pipe pipe = make_stock_pipe();
+};
 
+/* The file is added to a segment that has been received, and that is nobody else's any more. */
+TEST_F(Fragnesia, ESPInTCPJoinsAFileToASegment)
+{
 	put(tcp.far.get(), header);
 	EXPECT_TRUE(eventually([&] {
 		int unacknowledged;
@@ -257,15 +260,8 @@ TEST(Fragnesia, ESPInTCPJoinsAFileToASegment)
 }
 
 /* Only joining loses the mark: a file in a segment of its own is decrypted elsewhere. */
-TEST(Fragnesia, ESPInTCPCopiesAFileThatIsMarked)
+TEST_F(Fragnesia, ESPInTCPCopiesAFileThatIsMarked)
 {
-	OwnNetwork network;
-	Association association(TCP_ENCAP_ESPINTCP);
-	Connection tcp = connect_kind(Kind::tcp, false);
-	const std::string header = tcp_header(part);
-	Untouched file;
-	Pipe pipe = make_stock_pipe();
-
 	put(pipe.out(), header);
 	EXPECT_EQ(do_splice(file.fd(), pipe.out(), part), moved(part));
 	send_spliced(pipe, tcp.far.get(), header.size() + part);

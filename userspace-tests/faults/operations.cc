@@ -23,9 +23,9 @@ bool is_acceptable(Result result)
 	       result == failed(ENOBUFS);
 }
 
-Pipe quick_pipe()
+Pipe quick_pipe(unsigned capacity = 0)
 {
-	return make_pipe(O_NONBLOCK | O_CLOEXEC);
+	return make_pipe(O_NONBLOCK | O_CLOEXEC, capacity);
 }
 
 /* The pipe holds @want, and works. */
@@ -69,10 +69,10 @@ using Call = std::function<Result(const Pipe &pipe)>;
 
 /* A call that puts the beginning of @source into a pipe. */
 void walk_into_pipe(const std::string &source, const std::function<Call()> &prepare,
-		    unsigned capacity = default_capacity)
+		    unsigned capacity = 0)
 {
 	walk(moved(source.size()), [&](Injector &fault) {
-		Pipe pipe = make_pipe(O_NONBLOCK | O_CLOEXEC, capacity);
+		Pipe pipe = quick_pipe(capacity);
 		const std::string before = pattern(100, 99);
 
 		put(pipe.out(), before);

@@ -97,18 +97,7 @@ inline constexpr Expectations taking_expectations = [] {
 }();
 
 /* The same calls while privpipe_harden.ko makes them copy: tee shares the pipe's own pages. */
-inline constexpr Expectations hardened_expectations = [] {
-	Expectations hardened = stock_expectations;
-
-	hardened.file_written = Content::kept;
-	hardened.memory_written = Content::kept;
-	hardened.teed_page_written = Content::kept;
-	hardened.vmsplice_packs = true;
-	hardened.received_page_written = Content::kept;
-	hardened.sent_page_written = Content::kept;
-	hardened.sent_to_tcp_written = Content::kept;
-	return hardened;
-}();
+inline constexpr Expectations hardened_expectations = private_expectations;
 
 inline constexpr Expectations module_expectations = {
 	.file_written = Content::kept,
