@@ -110,6 +110,13 @@ use_tools() {
 	export LD_LIBRARY_PATH=$tools/usr/lib/$arch:$tools/lib/$arch
 }
 
+# use_cross: from here on, use the compilers for arm64 that fetch-cross unpacks, in $usr.
+use_cross() {
+	usr=$PWD/$(scripts/deps/fetch-cross)
+	LD_LIBRARY_PATH=$usr/lib/$(gcc -print-multiarch)
+	export PATH=$usr/bin:$PATH LD_LIBRARY_PATH
+}
+
 # kbuild TREE OUT ARCH ARG...: let the kernel's own makefiles make what ARGs say. A timestamp in the
 # sources would make ccache miss.
 kbuild() {
