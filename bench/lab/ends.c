@@ -8,6 +8,7 @@
 #include <linux/file.h>
 #include <linux/in.h>
 #include <linux/mman.h>
+#include <linux/pagemap.h>
 #include <linux/pipe_fs_i.h>
 #include <linux/splice.h>
 #include <linux/tcp.h>
@@ -99,6 +100,21 @@ static int lab_keep_source(struct lab *lab, int fd)
 	return 0;
 }
 
+/* Let the source have folios of up to @order in the page cache, beginning with none. */
+static int lab_limit_folios(struct lab *lab, unsigned int order)
+{
+	struct address_space *mapping = lab->in_file->f_mapping;
+	int ret = filemap_write_and_wait(mapping);
+
+	if (ret)
+		return ret;
+	filemap_invalidate_lock(mapping);
+	truncate_inode_pages(mapping, 0);
+	mapping_set_folio_order_range(mapping, 0, order);
+	filemap_invalidate_unlock(mapping);
+	return 0;
+}
+
 /**
  * lab_source_file() - Let a case begin with a file.
  * @lab: the case
@@ -113,7 +129,12 @@ int lab_source_file(struct lab *lab)
 	if (ret)
 		return ret;
 	lab->size = i_size_read(file_inode(lab->in_file));
-	return lab->size ? 0 : -EINVAL;
+	if (!lab->size)
+		return -EINVAL;
+	/* A file system without a device has nothing else than the page cache. */
+	if (file_inode(lab->in_file)->i_sb->s_bdev)
+		lab->fs_order = mapping_max_folio_order(lab->in_file->f_mapping);
+	return lab->order < lab->fs_order ? lab_limit_folios(lab, lab->order) : 0;
 }
 
 /*
@@ -572,6 +593,8 @@ void lab_close(struct lab *lab)
 		lab_harden(false);
 	if (lab->in_file)
 		lab->in_file->f_op = lab->in_fops;
+	if (lab->order < lab->fs_order)
+		lab_limit_folios(lab, lab->fs_order);
 	if (lab->peer)
 		sock_release(lab->peer);
 	if (lab->feed)

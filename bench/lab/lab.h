@@ -9,6 +9,7 @@
 #define LAB_MAX_ARMS	16
 #define LAB_MAX_ROUNDS	256
 #define LAB_MAX_PAIRS	8
+#define LAB_ANY_ORDER	99	/* what the file system likes */
 
 /**
  * struct lab_pipe - a pipe with both ends open in the current task
@@ -47,6 +48,7 @@ enum lab_time { LAB_CPU, LAB_READER, LAB_WALL, LAB_TIMES };
  * @pipes: how many pipes take turns
  * @bytes: how many go through in a pass
  * @rounds: how often each arm gets a turn
+ * @order: of the largest folios that the source may have in the page cache
  * @pairs: how many do the same, each on a CPU of its own
  * @apart: the bytes are read by another task, on another CPU
  * @size: of all source files
@@ -56,6 +58,7 @@ enum lab_time { LAB_CPU, LAB_READER, LAB_WALL, LAB_TIMES };
  * @in_file: file of @in
  * @out_file: file of @out
  * @device_file: file of @device
+ * @fs_order: of the largest folios that its file system would make
  * @in_fops: the operations of @in_file
  * @copy_fops: the same but for ->splice_read, which is copy_splice_read()
  * @files: descriptors of the files to serve
@@ -95,6 +98,7 @@ struct lab {
 	u32 pipes;
 	u64 bytes;
 	u32 rounds;
+	u32 order;
 	u32 pairs;
 	bool apart;
 
@@ -105,6 +109,7 @@ struct lab {
 	struct file *in_file;
 	struct file *out_file;
 	struct file *device_file;
+	u32 fs_order;
 	const struct file_operations *in_fops;
 	struct file_operations copy_fops; /* checkpatch: CONST_STRUCT: made from in_fops */
 	int *files;

@@ -34,6 +34,8 @@ static void lab_show_arm(struct seq_file *m, const struct lab *lab,
 		   lab->target, lab->cold ? "cold" : "hot", lab->chunk);
 	seq_printf(m, "\"ring\":%u,\"pipes\":%u,\"size\":%lld,\"bytes\":%llu,",
 		   lab->ring, lab->pipes, lab->size, lab->bytes);
+	if (lab->order != LAB_ANY_ORDER)
+		seq_printf(m, "\"folios\":%lu,", PAGE_SIZE << lab->order);
 	seq_printf(m, "\"pairs\":%u,\"apart\":%d,\"time\":\"%s\",",
 		   lab->pairs, lab->apart, names[time]);
 	seq_printf(m, "\"taken\":%llu,\"copied\":%llu,\"read\":%llu,",
@@ -88,6 +90,8 @@ static int lab_parse_word(struct lab *lab, char *word)
 		return kstrtobool(value, &lab->cold);
 	if (!strcmp(word, "apart"))
 		return kstrtobool(value, &lab->apart);
+	if (!strcmp(word, "order"))
+		return kstrtou32(value, 0, &lab->order);
 	if (!strcmp(word, "pairs"))
 		return kstrtou32(value, 0, &lab->pairs);
 	if (!strcmp(word, "chunk"))
@@ -137,7 +141,9 @@ static ssize_t lab_start(struct file *file, const char __user *ubuf, size_t len,
 		return PTR_ERR(words);
 
 	guard(mutex)(&lab_mutex);
-	*labs = (struct lab){ .pipes = 1, .pairs = 1 };
+	*labs = (struct lab){
+		.pipes = 1, .pairs = 1, .order = LAB_ANY_ORDER,
+	};
 	memset(lab_results, 0, sizeof(lab_results));
 	ret = lab_parse(labs, words);
 	if (!ret) {

@@ -101,8 +101,9 @@ std::string size(double bytes)
 
 std::string title(const Case &one)
 {
-	const std::string file =
-		"file (" + one.fs + ", " + one.cache + ", " + size(one.size) + ") -> pipe -> ";
+	const std::string file = "file (" + one.fs + ", " + one.cache + ", " + size(one.size) +
+				 (one.folios ? ", folios up to " + size(one.folios) : "") +
+				 ") -> pipe -> ";
 	const std::map<std::string, std::string> paths = {
 		{"null", file + "/dev/null"},
 		{"read", file + "TCP, the reader copies out"},
@@ -154,6 +155,7 @@ void add(std::vector<Case> &cases, const std::string &line)
 		   number(line, "ring"),
 		   number(line, "pipes"),
 		   number(line, "size"),
+		   number(line, "folios"),
 		   tasks(number(line, "pairs"), apart),
 		   time(line, apart),
 		   {}};
@@ -245,7 +247,7 @@ void print_summary(std::ostream &out, const std::vector<Case> &cases, const Name
 			return c.path == q.path && (q.fs.empty() || c.fs == q.fs) &&
 			       (q.cache.empty() || c.cache == q.cache) &&
 			       (!q.size || c.size == q.size) && c.chunk == q.chunk &&
-			       c.pipes <= 1 && c.tasks.empty();
+			       c.pipes <= 1 && !c.folios && c.tasks.empty();
 		});
 		if (one == cases.end())
 			continue;
@@ -333,9 +335,10 @@ void print_json(std::ostream &out, const std::vector<Case> &cases)
 				    "\"cache\": \"%s\", ",
 				    one.path.c_str(), arm.name.c_str(), one.fs.c_str(),
 				    one.cache.c_str())
-			    << text("\"size\": %.0f, \"chunk\": %.0f, \"ring\": %.0f, \"pipes\": "
+			    << text("\"size\": %.0f, \"folios\": %.0f, \"chunk\": %.0f, \"ring\": "
+				    "%.0f, \"pipes\": "
 				    "%.0f, ",
-				    one.size, one.chunk, one.ring, one.pipes)
+				    one.size, one.folios, one.chunk, one.ring, one.pipes)
 			    << text("\"tasks\": \"%s\", \"time\": \"%s\", ",
 				    one.tasks.empty() ? "" : one.tasks.c_str() + 2,
 				    one.time.c_str())

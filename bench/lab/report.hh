@@ -24,6 +24,7 @@ struct Arm {
 struct Case {
 	std::string title, path, fs, cache;
 	double chunk, ring, pipes, size;
+	double folios;           // largest in the page cache; 0 if the file system chooses
 	std::string tasks, time; // empty if one task does all: then the time is its CPU time
 	std::vector<Arm> arms;
 
