@@ -69,7 +69,7 @@ static ssize_t lab_private_sendfile(struct lab *lab, unsigned int flags)
 
 static ssize_t lab_private_vmsplice(struct lab *lab, unsigned int flags)
 {
-	CLASS(fd, f)(lab->pipe[0].wr);
+	CLASS(fd, f)(lab->pipe[lab->turn].wr);
 	struct pp_call call = {
 		.file = fd_file(f),
 		.arg.vmsplice = {
@@ -84,12 +84,34 @@ static ssize_t lab_private_vmsplice(struct lab *lab, unsigned int flags)
 	return pp_vmsplice(&call);
 }
 
-/* Move @n bytes on by @out, which may take several calls. */
-static ssize_t lab_drain(struct lab *lab, size_t n,
+/* Read @n bytes, which are there, unless another task does. */
+static ssize_t lab_empty_pipe(struct lab *lab, struct lab_pipe *pipe, ssize_t n)
+{
+	ssize_t ret, done;
+
+	if (lab->apart)
+		return n;
+	for (done = 0; done < n; done += ret) {
+		ret = kernel_read(pipe->rd_file, lab->buf, n - done, NULL);
+		if (ret <= 0)
+			return ret ?: -EPIPE;
+		if (lab->verify)
+			lab->crc = crc32_le(lab->crc, lab->buf, ret);
+	}
+	return n;
+}
+
+/*
+ * Move @n bytes on by @out, which may take several calls; read them where the way
+ * has no sink.
+ */
+static ssize_t lab_drain(struct lab *lab, ssize_t n,
 			 ssize_t (*out)(struct lab *lab, size_t done, size_t left))
 {
-	size_t done = 0;
+	ssize_t done = 0;
 
+	if (!lab->out_file)
+		return lab_empty_pipe(lab, &lab->pipe[lab->turn], n);
 	while (done < n) {
 		ssize_t moved = out(lab, done, n - done);
 		int ret;
@@ -108,7 +130,7 @@ static ssize_t lab_drain(struct lab *lab, size_t n,
 }
 
 /*
- * From a file or socket to a sink
+ * From a file or socket to a sink, or to a reader of the pipe
  */
 
 static ssize_t lab_limit(struct lab *lab)
@@ -128,9 +150,17 @@ static ssize_t lab_write(struct lab *lab, size_t done, size_t left)
 
 static ssize_t lab_readwrite(struct lab *lab)
 {
+	return lab_drain(lab, lab_limit(lab), lab_write);
+}
+
+/* As cat(1) does it. */
+static ssize_t lab_cat(struct lab *lab)
+{
 	ssize_t n = lab_limit(lab);
 
-	return n <= 0 ? n : lab_drain(lab, n, lab_write);
+	if (n > 0)
+		n = kernel_write(lab->pipe[lab->turn].wr_file, lab->buf, n, NULL);
+	return lab_empty_pipe(lab, &lab->pipe[lab->turn], n);
 }
 
 static ssize_t lab_stock_out(struct lab *lab, size_t done, size_t left)
@@ -138,11 +168,23 @@ static ssize_t lab_stock_out(struct lab *lab, size_t done, size_t left)
 	return lab_stock_splice(lab->pipe[lab->turn].rd, lab->out, left);
 }
 
+static ssize_t lab_through_stock(struct lab *lab, unsigned int flags)
+{
+	return lab_drain(lab, sys_splice(lab->in, NULL, lab->pipe[lab->turn].wr,
+					 NULL, lab->chunk, flags),
+			 lab_stock_out);
+}
+
 static ssize_t lab_stock(struct lab *lab)
 {
-	ssize_t n = lab_stock_splice(lab->in, lab->pipe[lab->turn].wr, lab->chunk);
+	return lab_through_stock(lab, 0);
+}
 
-	return n <= 0 ? n : lab_drain(lab, n, lab_stock_out);
+/* As a program asks the series "steal" for it: by posix_fadvise(), and in each call. */
+static ssize_t lab_stock_take(struct lab *lab)
+{
+	lab->in_file->f_mode |= FMODE_NOREUSE;
+	return lab_through_stock(lab, SPLICE_F_MOVE);
 }
 
 static ssize_t lab_private_out(struct lab *lab, size_t done, size_t left)
@@ -155,9 +197,9 @@ static ssize_t lab_private_out(struct lab *lab, size_t done, size_t left)
 static ssize_t lab_through_private(struct lab *lab, unsigned int policy)
 {
 	int wr = lab->pipe[lab->turn].wr;
-	ssize_t n = lab_private_splice(wr, lab->in, wr, lab->chunk, policy);
 
-	return n <= 0 ? n : lab_drain(lab, n, lab_private_out);
+	return lab_drain(lab, lab_private_splice(wr, lab->in, wr, lab->chunk, policy),
+			 lab_private_out);
 }
 
 static ssize_t lab_private(struct lab *lab)
@@ -203,29 +245,12 @@ static ssize_t lab_sendfile_direct(struct lab *lab)
 }
 
 /*
- * From memory, through one pipe or two, to a reader
+ * From memory, through one pipe or two, to a reader, or to a sink
  */
 
 static ssize_t lab_fill_pipe(struct lab *lab)
 {
 	return kernel_write(lab->pipe[0].wr_file, lab->data, lab->chunk, NULL);
-}
-
-/* Read @n bytes, which are there, unless another task does. */
-static ssize_t lab_empty_pipe(struct lab *lab, struct lab_pipe *pipe, ssize_t n)
-{
-	ssize_t ret, done;
-
-	if (lab->apart)
-		return n;
-	for (done = 0; done < n; done += ret) {
-		ret = kernel_read(pipe->rd_file, lab->buf, n - done, NULL);
-		if (ret <= 0)
-			return ret ?: -EPIPE;
-		if (lab->verify)
-			lab->crc = crc32_le(lab->crc, lab->buf, ret);
-	}
-	return n;
 }
 
 static ssize_t lab_write_read(struct lab *lab)
@@ -299,19 +324,28 @@ static int lab_prepare_user(struct lab *lab)
 	return 0;
 }
 
+static ssize_t lab_user_out(struct lab *lab, size_t done, size_t left)
+{
+	return sys_write(lab->out, (const char __user *)lab->user + done, left);
+}
+
+/* To the pipe, or to the sink without a pipe. */
 static ssize_t lab_user_write(struct lab *lab)
 {
-	return lab_empty_pipe(lab, &lab->pipe[0],
-			      sys_write(lab->pipe[0].wr,
-					(const char __user *)lab->user, lab->chunk));
+	ssize_t n = lab->chunk;
+
+	if (!lab->out_file)
+		n = sys_write(lab->pipe[lab->turn].wr,
+			      (const char __user *)lab->user, n);
+	return lab_drain(lab, n, lab_user_out);
 }
 
 static ssize_t lab_stock_lend(struct lab *lab, unsigned int flags)
 {
-	return lab_empty_pipe(lab, &lab->pipe[0],
-			      sys_vmsplice(lab->pipe[0].wr,
+	return lab_drain(lab, sys_vmsplice(lab->pipe[lab->turn].wr,
 					   (const struct iovec __user *)lab->iov,
-					   1, flags));
+					   1, flags),
+			 lab_stock_out);
 }
 
 static ssize_t lab_stock_vmsplice(struct lab *lab)
@@ -326,13 +360,13 @@ static ssize_t lab_stock_gift(struct lab *lab)
 
 static ssize_t lab_vmsplice(struct lab *lab)
 {
-	return lab_empty_pipe(lab, &lab->pipe[0], lab_private_vmsplice(lab, 0));
+	return lab_drain(lab, lab_private_vmsplice(lab, 0), lab_private_out);
 }
 
 static ssize_t lab_gift(struct lab *lab)
 {
-	return lab_empty_pipe(lab, &lab->pipe[0],
-			      lab_private_vmsplice(lab, SPLICE_F_GIFT));
+	return lab_drain(lab, lab_private_vmsplice(lab, SPLICE_F_GIFT),
+			 lab_private_out);
 }
 
 /*
@@ -341,18 +375,22 @@ static ssize_t lab_gift(struct lab *lab)
  * checkpatch: COMPLEX_MACRO: each makes some elements of an array
  */
 
-#define LAB_THROUGH_ARMS						\
-	{ "readwrite", lab_readwrite },					\
+#define LAB_SPLICE_ARMS							\
 	{ "stock", lab_stock },						\
 	{ "copy", lab_stock, LAB_COPIES },				\
 	{ "harden", lab_stock, LAB_HARDENS },				\
 	{ "private", lab_private, LAB_PRIVATE }
 
-#define LAB_FILE_ARMS							\
+#define LAB_CACHE_ARMS							\
 	{ "limit", lab_limit, LAB_NO_OUTPUT },				\
-	LAB_THROUGH_ARMS,						\
+	LAB_SPLICE_ARMS,						\
+	{ "stock-take", lab_stock_take, LAB_SERIES },			\
 	{ "auto", lab_auto, LAB_PRIVATE },				\
 	{ "take", lab_take, LAB_PRIVATE }
+
+#define LAB_FILE_ARMS							\
+	{ "readwrite", lab_readwrite },					\
+	LAB_CACHE_ARMS
 
 #define LAB_SENDFILE_ARMS						\
 	{ "sendfile", lab_sendfile },					\
@@ -378,8 +416,15 @@ static const struct lab_arm lab_file_arms[] = {
 	{}
 };
 
+static const struct lab_arm lab_cat_arms[] = {
+	{ "readwrite", lab_cat },
+	LAB_CACHE_ARMS,
+	{}
+};
+
 static const struct lab_arm lab_relay_arms[] = {
-	LAB_THROUGH_ARMS,
+	{ "readwrite", lab_readwrite },
+	LAB_SPLICE_ARMS,
 	{}
 };
 
@@ -419,6 +464,7 @@ const struct lab_path lab_paths[] = {
 	{ "file", lab_file_arms, lab_source_file, lab_sink_file },
 	{ "web", lab_tcp_arms, lab_source_web, lab_sink_tcp,
 	  .flags = LAB_DISCARD },
+	{ "cat", lab_cat_arms, lab_source_file },
 	{ "relay", lab_relay_arms, lab_source_tcp, lab_sink_tcp, lab_feed },
 	{ "pipe", lab_pipe_arms },
 	{ "move", lab_move_arms, NULL, NULL, lab_prepare_pipe, lab_finish_pipe },
@@ -429,5 +475,7 @@ const struct lab_path lab_paths[] = {
 	  lab_prepare_user },
 	{ "produce", lab_memory_arms, lab_source_memory, NULL,
 	  lab_prepare_user, .flags = LAB_TIME_ALL },
+	{ "send", lab_memory_arms, lab_source_memory, lab_sink_tcp,
+	  lab_prepare_user },
 	{}
 };

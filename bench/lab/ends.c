@@ -484,7 +484,8 @@ int lab_read(struct lab *lab, u64 until)
 	while (lab->got < until) {
 		ssize_t n = lab->peer ? lab_receive_some(lab, 0) :
 			    kernel_read(lab->pipe[0].rd_file, lab->into,
-					lab->chunk, NULL);
+					min_t(u64, lab->chunk, until - lab->got),
+					NULL);
 
 		if (n <= 0)
 			return n ?: -EPIPE;
@@ -504,6 +505,9 @@ void lab_hang_up(struct lab *lab, bool reader)
 {
 	int *end = reader ? &lab->pipe[0].rd : &lab->pipe[0].wr;
 
+	/* Others use the same end. */
+	if (lab->shared)
+		panic("lab: a task that shares a pipe has failed");
 	if (lab->peer)
 		kernel_sock_shutdown(lab->peer, SHUT_RDWR);
 	else if (*end >= 0)

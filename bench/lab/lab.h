@@ -51,6 +51,7 @@ enum lab_time { LAB_CPU, LAB_READER, LAB_WALL, LAB_TIMES };
  * @order: of the largest folios that the source may have in the page cache
  * @pairs: how many do the same, each on a CPU of its own
  * @apart: the bytes are read by another task, on another CPU
+ * @shared: all pairs use the pipes of the first, on as many CPUs as there are
  * @size: of all source files
  * @in: descriptor of the source
  * @out: descriptor of the sink
@@ -101,6 +102,7 @@ struct lab {
 	u32 order;
 	u32 pairs;
 	bool apart;
+	bool shared;
 
 	loff_t size;
 	int in;
@@ -145,6 +147,7 @@ struct lab {
 #define LAB_NO_OUTPUT	0x8	/* nothing arrives */
 #define LAB_MODULE	0x10	/* by the module, without private pipes */
 #define LAB_HARDENS	0x20	/* with privpipe_harden.ko's functions in the kernel */
+#define LAB_SERIES	0x40	/* stock's own kernel does the same without */
 
 #define LAB_JUMP_SIZE	5	/* of a jump to another function */
 
@@ -211,13 +214,15 @@ struct lab_result {
 
 /*
  * Whether @arm takes part in @lab.  A kernel without the module is there for what
- * its own pipes do.
+ * its own pipes do; it is a series'.
  */
 static inline bool lab_wants(const struct lab *lab, const struct lab_arm *arm)
 {
 	if (!IS_ENABLED(CONFIG_PRIVPIPE) &&
 	    arm->flags & (LAB_COPIES | LAB_PRIVATE | LAB_MODULE |
 			  LAB_HARDENS))
+		return false;
+	if (IS_ENABLED(CONFIG_PRIVPIPE) && arm->flags & LAB_SERIES)
 		return false;
 	return !*lab->only || !strcmp(lab->only, arm->name);
 }

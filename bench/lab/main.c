@@ -36,8 +36,8 @@ static void lab_show_arm(struct seq_file *m, const struct lab *lab,
 		   lab->ring, lab->pipes, lab->size, lab->bytes);
 	if (lab->order != LAB_ANY_ORDER)
 		seq_printf(m, "\"folios\":%lu,", PAGE_SIZE << lab->order);
-	seq_printf(m, "\"pairs\":%u,\"apart\":%d,\"time\":\"%s\",",
-		   lab->pairs, lab->apart, names[time]);
+	seq_printf(m, "\"pairs\":%u,\"apart\":%d,\"shared\":%d,\"time\":\"%s\",",
+		   lab->pairs, lab->apart, lab->shared, names[time]);
 	seq_printf(m, "\"taken\":%llu,\"copied\":%llu,\"read\":%llu,",
 		   result->counts.taken, result->counts.copied, result->read);
 	seq_printf(m, "\"held\":%llu,\"ns\":[", result->counts.held);
@@ -90,6 +90,8 @@ static int lab_parse_word(struct lab *lab, char *word)
 		return kstrtobool(value, &lab->cold);
 	if (!strcmp(word, "apart"))
 		return kstrtobool(value, &lab->apart);
+	if (!strcmp(word, "shared"))
+		return kstrtobool(value, &lab->shared);
 	if (!strcmp(word, "order"))
 		return kstrtou32(value, 0, &lab->order);
 	if (!strcmp(word, "pairs"))
@@ -122,7 +124,10 @@ static int lab_parse(struct lab *lab, char *words)
 	    lab->rounds > LAB_MAX_ROUNDS)
 		return -EINVAL;
 	if (!lab->pairs || lab->pairs > LAB_MAX_PAIRS ||
-	    lab->pairs * (1 + lab->apart) > num_online_cpus())
+	    (!lab->shared && lab->pairs * (1 + lab->apart) > num_online_cpus()))
+		return -EINVAL;
+	/* A task that writes before it reads could wait for others that do the same. */
+	if (lab->shared && (!lab->apart || lab->path->sink))
 		return -EINVAL;
 	/* One task alone knows when it may write the next bytes to send, or tee. */
 	if (lab->apart && (lab->path->prepare || lab->bytes % lab->chunk))

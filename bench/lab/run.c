@@ -164,7 +164,8 @@ s64 lab_move(struct lab *lab, const struct lab_arm *arm)
 			return n;
 		ns -= costs;
 		lab->moved += n;
-		if (!n)
+		/* Who knows a file's size asks for nothing behind its end. */
+		if (!n || (lab->size && lab->in_file->f_pos == lab->size))
 			lab_next_file(lab);
 		cond_resched();
 	}
@@ -192,8 +193,11 @@ static int lab_pass(struct lab *labs, const struct lab_arm *arm)
 	u64 read = lab_disk();
 	s64 ret = 0;
 
-	for (lab = labs; lab < end && !ret; lab++)
+	for (lab = labs; lab < end && !ret; lab++) {
 		ret = lab_begin(lab, arm);
+		if (lab->shared)
+			lab->pipe = labs->pipe;
+	}
 	if (ret)
 		return ret;
 	if (labs->pairs > 1 || labs->apart) {
@@ -279,7 +283,8 @@ static int lab_compare(struct lab *lab, const struct lab_arm *arm)
 	int ret;
 	u32 crc;
 
-	if (to_null || arm->flags & LAB_NO_OUTPUT)
+	/* Which bytes of a shared pipe a reader gets is not known. */
+	if (to_null || lab->shared || arm->flags & LAB_NO_OUTPUT)
 		return 0;
 	ret = lab_checksum(lab, lab->moved * max(lab->path->copies, 1U), &crc);
 	if (!ret && to_file)
