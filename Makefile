@@ -62,7 +62,7 @@ mutants: deps-guest-kernel	## plant mistakes in a copy of the module: are they a
 coverage: deps-guest-kernel	## which lines of the module the tests run; takes an hour
 	@scripts/test/coverage
 
-### The series: SERIES=private
+### The series: SERIES=private, steal or radical
 
 series-tree: deps-kernel	## a git tree of Linux with patches/SERIES, in build/series-SERIES; LINUX=DIR
 	@scripts/series/tree $(SERIES)

@@ -82,6 +82,15 @@ release_of() {
 	cat "$1/include/config/kernel.release"
 }
 
+# base_of SERIES: the version of Linux that patches/SERIES is for.
+base_of() {
+	if [ -e "patches/$1/onto" ]; then
+		base_of "$(cat "patches/$1/onto")"
+	else
+		cat "patches/$1/base"
+	fi
+}
+
 # use_arch RELEASE: from here on packages may be for that kernel's architecture, if it is not this
 # machine's.
 use_arch() {

@@ -10,7 +10,6 @@
 
 #include <climits>
 #include <cstdint>
-#include <optional>
 
 namespace {
 
@@ -178,15 +177,10 @@ TEST(VmspliceIn, EverySegmentIsTaken)
 TEST(VmspliceIn, AGiftOfAPageAndABitTakesNoMore)
 {
 	constexpr size_t size = page_size + 100;
-	static constexpr const char *take =
-		"/proc/sys/fs/splice-take-gifts"; /* of patches/private */
 	const std::string bytes = pattern(2 * page_size);
-	std::optional<Setting> taken;
 	Mapping memory(2 * page_size);
 	Pipe pipe = make_pipe();
 
-	if (access(take, F_OK) == 0)
-		taken.emplace(take, "1");
 	memory.fill(bytes);
 	EXPECT_EQ(do_vmsplice(pipe.out(), memory.view().substr(0, size), SPLICE_F_GIFT),
 		  moved(size));

@@ -20,7 +20,7 @@ struct Parameters {
 	std::string max_size;  /* bytes */
 	std::string user_soft; /* pages */
 	std::string user_hard; /* pages */
-	std::string policy;    /* empty: pages are always shared */
+	std::string policy;    /* empty: there is none */
 };
 
 /** One way to make pipes and move bytes, with the arguments and results of the system calls. */

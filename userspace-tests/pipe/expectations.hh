@@ -88,7 +88,7 @@ inline constexpr Expectations radical_expectations = [] {
 	return radical;
 }();
 
-/* The series that take pages of files, too: the one for 6.12, and steal. */
+/* The series steal, which takes pages of files, too. */
 inline constexpr Expectations taking_expectations = [] {
 	Expectations taking = private_expectations;
 

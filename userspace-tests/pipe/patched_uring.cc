@@ -93,8 +93,7 @@ std::unique_ptr<Backend> make()
 }
 
 [[maybe_unused]] const bool registered =
-	register_backend("private-uring", make<taking_expectations>) &&
-	register_backend("private-7.3-uring", make<private_expectations>) &&
+	register_backend("private-uring", make<private_expectations>) &&
 	register_backend("steal-uring", make<taking_expectations>) &&
 	register_backend("radical-uring", make<radical_expectations>);
 

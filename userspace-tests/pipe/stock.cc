@@ -11,12 +11,11 @@
 
 const Parameters &SyscallBackend::parameters() const
 {
-	static constexpr const char *policy = "/proc/sys/fs/splice-take"; /* of patches/private */
 	static const Parameters files = {
 		.max_size = "/proc/sys/fs/pipe-max-size",
 		.user_soft = "/proc/sys/fs/pipe-user-pages-soft",
 		.user_hard = "/proc/sys/fs/pipe-user-pages-hard",
-		.policy = access(policy, F_OK) == 0 ? policy : "",
+		.policy = "",
 	};
 
 	return files;
@@ -88,8 +87,7 @@ std::unique_ptr<Backend> make()
 [[maybe_unused]] const bool registered =
 	register_backend("stock", make<stock_expectations>) &&
 	register_backend("hardened", make<hardened_expectations>) &&
-	register_backend("private", make<taking_expectations>) &&
-	register_backend("private-7.3", make<private_expectations>) &&
+	register_backend("private", make<private_expectations>) &&
 	register_backend("steal", make<taking_expectations>) &&
 	register_backend("radical", make<radical_expectations>);
 

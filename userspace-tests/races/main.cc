@@ -66,10 +66,8 @@ void take_whatever_there_is()
 {
 	const std::string &policy = backend().parameters().policy;
 
-	if (policy.empty())
-		return;
-	write_text(policy, "always");
-	write_text(policy + "-gifts", "1");
+	if (!policy.empty())
+		write_text(policy, "always");
 }
 
 struct Scenario {
