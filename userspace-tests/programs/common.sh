@@ -17,3 +17,13 @@ cold() {
 	sync
 	echo 3 >/proc/sys/vm/drop_caches
 }
+
+# watch PROGRAM [ARGUMENT...]: run that, and note which of these system calls it makes.
+watch() {
+	strace -f -qq -e trace=splice,vmsplice,tee,sendfile -o calls "$@"
+}
+
+# called REGEX: did what strace watched last move bytes by a call that begins like that?
+called() {
+	grep -qE "^([0-9]+ +)?$1.*= [1-9]" calls
+}
