@@ -258,6 +258,7 @@ int lab_patch(void *at, const u8 *code, size_t len);
 int lab_patch_jump(void *from, const void *to);
 bool lab_patch_memcpy(void);
 bool lab_patch_clear_page(void);
+bool lab_patch_ipi(void);
 s64 lab_now(void);
 s64 lab_move(struct lab *lab, const struct lab_arm *arm);
 int lab_race(struct lab *lab, const struct lab_arm *arm);

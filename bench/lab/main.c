@@ -187,6 +187,8 @@ static int __init lab_init(void)
 		"by rep movsb, as on x86" : "as User-Mode Linux has it");
 	pr_info("lab: pages cleared %s\n", lab_patch_clear_page() ?
 		"by rep stosb, as on x86" : "as User-Mode Linux has it");
+	pr_info("lab: interrupts disabled %s\n", lab_patch_ipi() ?
+		"without the host" : "as User-Mode Linux has it");
 	return 0;
 }
 late_initcall(lab_init);

@@ -10,12 +10,16 @@
  * Patch as x86 would.
  */
 #include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/stop_machine.h>
 #include <linux/string.h>
 #include <linux/unaligned.h>
 
 #include <asm/cpufeature.h>
+#include <kern_util.h>
 #include <os.h>
 
+#include "ipi.h"
 #include "lab.h"
 
 #define LAB_JMP		0xeb	/* with a distance of one byte */
@@ -107,3 +111,35 @@ bool lab_patch_clear_page(void)
 	lab_memset_orig = jmp + LAB_JMP_SIZE + (s8)jmp[1];
 	return !lab_patch_jump(jmp, lab_memset);
 }
+
+#ifdef CONFIG_SMP
+/* In place of uml_need_resched(), which a CPU asks before it sleeps. */
+static int lab_need_resched(void)
+{
+	return lab_ipi_block() || need_resched();
+}
+
+/* The other CPUs wait, with interrupts disabled. */
+static int lab_patch_stopped(void *unused)
+{
+	lab_ipi_install();
+	return lab_patch_jump(os_local_ipi_disable, lab_ipi_disable) ?:
+	       lab_patch_jump(uml_need_resched, lab_need_resched) ?:
+	       lab_patch_jump(os_local_ipi_enable, lab_ipi_enable);
+}
+
+/**
+ * lab_patch_ipi() - Disable and enable interrupts without asking the host.
+ *
+ * Return: whether that differs from User-Mode Linux.
+ */
+bool lab_patch_ipi(void)
+{
+	return !stop_machine(lab_patch_stopped, NULL, NULL);
+}
+#else
+bool lab_patch_ipi(void)
+{
+	return false;
+}
+#endif
