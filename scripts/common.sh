@@ -119,9 +119,9 @@ use_tools() {
 	export LD_LIBRARY_PATH=$tools/usr/lib/$arch:$tools/lib/$arch
 }
 
-# use_cross [ARCH]: from here on, use the compilers that fetch-cross unpacks, in $usr.
+# use_cross ARCH: from here on, use the compilers that fetch-cross unpacks, in $usr.
 use_cross() {
-	usr=$PWD/$(scripts/deps/fetch-cross "$@")
+	usr=$PWD/$(scripts/deps/fetch-cross "$1")
 	LD_LIBRARY_PATH=$usr/lib/$(gcc -print-multiarch)
 	export PATH=$usr/bin:$PATH LD_LIBRARY_PATH
 }
