@@ -51,8 +51,12 @@ static void signal_handler(int sig, siginfo_t *si, void *uc)
 	int save_errno = errno;
 
 	__atomic_or_fetch(&pending, 1U << si->si_value.sival_int, __ATOMIC_SEQ_CST);
-	if (signals_enabled)
+	if (signals_enabled) {
+		/* Here the host blocks it; softirqs want to hear of others. */
+		blocked = 1;
 		handle();
+		blocked = 0;
+	}
 	errno = save_errno;
 }
 

@@ -20,6 +20,7 @@ cold() {
 
 # watch PROGRAM [ARGUMENT...]: run that, and note which of these system calls it makes.
 watch() {
+	rm -f calls
 	strace -f -qq -e trace=splice,vmsplice,tee,sendfile -o calls "$@"
 }
 

@@ -61,15 +61,6 @@ void swap_to(const std::string &disk)
 		complain("no swap");
 }
 
-/* As many pages as can be are taken, where a call can't ask for it. */
-void take_whatever_there_is()
-{
-	const std::string &policy = backend().parameters().policy;
-
-	if (!policy.empty())
-		write_text(policy, "always");
-}
-
 struct Scenario {
 	const char *name;
 	void (*run)(double seconds);
@@ -94,12 +85,10 @@ void run_all(double seconds, const std::string &only)
 	Round around;
 
 	make_memory_short();
-	if (is_private_backend()) {
+	if (is_private_backend())
 		around.loop(refuse_to_leave);
-	} else {
+	else
 		swap_to("/dev/ram3");
-		take_whatever_there_is();
-	}
 	around.loop(disturb_memory);
 	around.loop([] {
 		write_text("/proc/sys/vm/drop_caches", "3");
