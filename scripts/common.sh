@@ -91,6 +91,13 @@ base_of() {
 	fi
 }
 
+# exported TREE: is that tree of series/tree what patches/ says, without commits or changes of its own?
+exported() {
+	local commit
+	read -r commit _ <"$1/.git/applied"
+	[ "$(git -C "$1" rev-parse HEAD)" = "$commit" ] && git -C "$1" diff --quiet HEAD
+}
+
 # use_arch RELEASE: from here on packages may be for that kernel's architecture, if it is not this
 # machine's.
 use_arch() {

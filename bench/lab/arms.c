@@ -25,9 +25,9 @@
  * called here is what a program calls.
  */
 
-static ssize_t lab_stock_splice(int in, int out, size_t len)
+static ssize_t lab_stock_splice(int in, int out, size_t len, unsigned int flags)
 {
-	return sys_splice(in, NULL, out, NULL, len, 0);
+	return sys_splice(in, NULL, out, NULL, len, flags);
 }
 
 static ssize_t lab_private_splice(int on, int in, int out, size_t len,
@@ -165,13 +165,14 @@ static ssize_t lab_cat(struct lab *lab)
 
 static ssize_t lab_stock_out(struct lab *lab, size_t done, size_t left)
 {
-	return lab_stock_splice(lab->pipe[lab->turn].rd, lab->out, left);
+	return lab_stock_splice(lab->pipe[lab->turn].rd, lab->out, left, 0);
 }
 
 static ssize_t lab_through_stock(struct lab *lab, unsigned int flags)
 {
-	return lab_drain(lab, sys_splice(lab->in, NULL, lab->pipe[lab->turn].wr,
-					 NULL, lab->chunk, flags),
+	int wr = lab->pipe[lab->turn].wr;
+
+	return lab_drain(lab, lab_stock_splice(lab->in, wr, lab->chunk, flags),
 			 lab_stock_out);
 }
 
@@ -272,7 +273,7 @@ static int lab_finish_pipe(struct lab *lab)
 
 static ssize_t lab_stock_move(struct lab *lab)
 {
-	return lab_stock_splice(lab->pipe[0].rd, lab->pipe[1].wr, lab->chunk);
+	return lab_stock_splice(lab->pipe[0].rd, lab->pipe[1].wr, lab->chunk, 0);
 }
 
 static ssize_t lab_private_move(struct lab *lab)

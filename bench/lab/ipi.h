@@ -3,7 +3,6 @@
 #ifndef _LAB_IPI_H
 #define _LAB_IPI_H
 
-void lab_ipi_disable(void);
 void lab_ipi_enable(void);
 int lab_ipi_block(void);
 void lab_ipi_install(void);

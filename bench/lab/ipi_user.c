@@ -60,11 +60,6 @@ static void signal_handler(int sig, siginfo_t *si, void *uc)
 	errno = save_errno;
 }
 
-/* In place of os_local_ipi_disable(), with signals_enabled still set. */
-void lab_ipi_disable(void)
-{
-}
-
 /* In place of os_local_ipi_enable(), with signals_enabled set. */
 void lab_ipi_enable(void)
 {

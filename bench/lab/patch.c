@@ -26,6 +26,7 @@
 #define LAB_JMP_SIZE	2
 #define LAB_FAR_JMP	0xe9	/* with a distance of four */
 #define LAB_NOP		0x90
+#define LAB_RET		0xc3
 
 /* memset(), and for a page the clear_page() of x86 */
 void *lab_memset(void *s, int c, size_t n);
@@ -122,8 +123,10 @@ static int lab_need_resched(void)
 /* The other CPUs wait, with interrupts disabled. */
 static int lab_patch_stopped(void *unused)
 {
+	static const u8 ret = LAB_RET;
+
 	lab_ipi_install();
-	return lab_patch_jump(os_local_ipi_disable, lab_ipi_disable) ?:
+	return lab_patch(os_local_ipi_disable, &ret, sizeof(ret)) ?:
 	       lab_patch_jump(uml_need_resched, lab_need_resched) ?:
 	       lab_patch_jump(os_local_ipi_enable, lab_ipi_enable);
 }
