@@ -9,6 +9,7 @@
 #include <linux/mount.h>
 #include <linux/pseudo_fs.h>
 
+#include "compat/fmode.h"
 #include "fs.h"
 
 /*
