@@ -50,7 +50,7 @@ test-module test-harden stress test-debug test-races test-kcsan:
 kunit: deps-guest-kernel$(if $(filter arm64,$(ARCH)),-arm64)	## the KUnit suites in QEMU, or with ARCH=um or arm64; SUITE=, SERIES=
 	@scripts/test/kunit
 
-matrix: deps-guest-kernel-arm64	## which of Debian's kernels the modules build and work on; KERNELS=GLOB
+matrix: deps-guest-kernel-arm64	## which of Debian's kernels the modules build and work on; KERNELS=GLOB, RESUME=yes
 	@scripts/test/matrix
 
 prove-harden: deps-guest-kernel	## Dirty Pipe and four like it on a kernel without their fixes, hardened or not
