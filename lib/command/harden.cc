@@ -19,7 +19,7 @@ struct Options {
 };
 
 // As a JSON string; a byte that is not printable becomes the character of that number.
-std::string quoted(const std::string &text)
+std::string as_json(const std::string &text)
 {
 	std::string result = "\"";
 
@@ -42,10 +42,10 @@ std::string array_of(const std::vector<std::string> &values)
 	return "[" + text + "]";
 }
 
-std::vector<std::string> all_quoted(std::vector<std::string> values)
+std::vector<std::string> all_as_json(std::vector<std::string> values)
 {
 	for (std::string &value : values)
-		value = quoted(value);
+		value = as_json(value);
 	return values;
 }
 
@@ -54,15 +54,15 @@ void show_json(const HardenStatus &status)
 	std::vector<std::string> programs;
 
 	for (const ProgramCalls &each : status.programs)
-		programs.push_back("{\"program\":" + quoted(each.program) +
-				   ",\"path\":" + quoted(each.path) +
+		programs.push_back("{\"program\":" + as_json(each.program) +
+				   ",\"path\":" + as_json(each.path) +
 				   ",\"calls\":" + std::to_string(each.calls) + "}");
 	std::printf("{\"state\":\"%s\",\"status\":%d,\"kernel\":%s,\"reason\":%s,\"fix\":%s,"
 		    "\"tasks\":%s,\"programs\":%s,\"exceptions\":%s}\n",
-		    name_of(status.state), int(status.state), quoted(status.kernel).c_str(),
-		    quoted(status.reason).c_str(), quoted(status.fix).c_str(),
-		    array_of(all_quoted(status.tasks)).c_str(), array_of(programs).c_str(),
-		    array_of(all_quoted(status.exceptions)).c_str());
+		    name_of(status.state), int(status.state), as_json(status.kernel).c_str(),
+		    as_json(status.reason).c_str(), as_json(status.fix).c_str(),
+		    array_of(all_as_json(status.tasks)).c_str(), array_of(programs).c_str(),
+		    array_of(all_as_json(status.exceptions)).c_str());
 }
 
 void show(const HardenStatus &status)
