@@ -50,6 +50,8 @@ enum lab_time { LAB_CPU, LAB_READER, LAB_WALL, LAB_TIMES };
  * @rounds: how often each arm gets a turn
  * @order: of the largest folios that the source may have in the page cache
  * @pairs: how many do the same, each on a CPU of its own
+ * @writers: how many of them write, the first ones: all, unless the pipe is @shared
+ * @readers: how many of them read, the first ones: all, unless the pipe is @shared
  * @apart: the bytes are read by another task, on another CPU
  * @shared: all pairs use the pipes of the first, on as many CPUs as there are
  * @size: of all source files
@@ -101,6 +103,8 @@ struct lab {
 	u32 rounds;
 	u32 order;
 	u32 pairs;
+	u32 writers;
+	u32 readers;
 	bool apart;
 	bool shared;
 

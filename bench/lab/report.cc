@@ -192,11 +192,14 @@ std::string title(const Case &one)
 }
 
 // The tasks of a case, if there are several.
-std::string tasks(double pairs, bool apart, bool shared)
+std::string tasks(double writers, double readers, bool apart, bool shared)
 {
+	if (shared && writers == readers)
+		return text(", %.0f writers and as many readers of one pipe", writers);
 	if (shared)
-		return text(", %.0f writers and as many readers of one pipe", pairs);
-	return (pairs > 1 ? text(", %.0f at once", pairs) : "") +
+		return text(", %.0f writer%s and %.0f reader%s of one pipe", writers,
+			    writers > 1 ? "s" : "", readers, readers > 1 ? "s" : "");
+	return (writers > 1 ? text(", %.0f at once", writers) : "") +
 	       (apart ? ", the reader on another CPU" : "");
 }
 
@@ -225,7 +228,8 @@ void add(std::vector<Case> &cases, const std::string &line)
 		   number(line, "pipes"),
 		   number(line, "size"),
 		   number(line, "folios"),
-		   tasks(number(line, "pairs"), apart, number(line, "shared") > 0),
+		   tasks(number(line, "writers"), number(line, "readers"), apart,
+			 number(line, "shared") > 0),
 		   time(line, apart),
 		   {}};
 	found.title = title(found);
@@ -452,7 +456,7 @@ void judge_scaling(Verdicts &verdicts, const std::string &who, const Case &two,
 		return alone(c) && c.path == two.path && c.fs == two.fs && c.cache == two.cache &&
 		       c.chunk == two.chunk && c.size == two.size && c.folios == two.folios;
 	});
-	if (two.tasks != tasks(2, false, false) || !by_wall(two) || one == cases.end())
+	if (two.tasks != tasks(2, 2, false, false) || !by_wall(two) || one == cases.end())
 		return;
 	const Samples both = rates(two, arm, "stock"), single = rates(*one, arm, "stock");
 	if (both.empty() || single.empty())

@@ -177,8 +177,11 @@ s64 lab_move(struct lab *lab, const struct lab_arm *arm)
 /* Read what is left of a pass. */
 static int lab_finish(struct lab *lab, const struct lab_arm *arm)
 {
-	int ret = lab_reads_apart(lab, arm) ? lab_read(lab, lab->moved) : 0;
+	int ret = 0;
 
+	/* Those who share a pipe have read all of it. */
+	if (lab_reads_apart(lab, arm) && !lab->shared)
+		ret = lab_read(lab, lab->moved);
 	while (lab->pending && !ret) {
 		ret = lab_receive(lab, 0);
 		cond_resched();
