@@ -102,8 +102,8 @@ static ssize_t lab_empty_pipe(struct lab *lab, struct lab_pipe *pipe, ssize_t n)
 }
 
 /*
- * Move @n bytes on by @out, which may take several calls; read them where the way
- * has no sink.
+ * Move @n bytes on by @out, which may take several calls: what the sink does not take
+ * is offered again when its peer has read.  Read them where the way has no sink.
  */
 static ssize_t lab_drain(struct lab *lab, ssize_t n,
 			 ssize_t (*out)(struct lab *lab, size_t done, size_t left))
@@ -120,11 +120,15 @@ static ssize_t lab_drain(struct lab *lab, ssize_t n,
 			return -EPIPE;
 		if (moved < 0 && moved != -EAGAIN)
 			return moved;
+		if (moved < n - done)
+			lab->refused = true;
 		moved = max_t(ssize_t, moved, 0);
 		ret = lab_receive(lab, moved);
 		if (ret)
 			return ret;
 		done += moved;
+		if (!moved)
+			cond_resched();	/* TCP may be due to do something */
 	}
 	return n;
 }
@@ -399,7 +403,7 @@ static ssize_t lab_gift(struct lab *lab)
 	{ "sendfile-harden", lab_sendfile, LAB_HARDENS },		\
 	{ "sendfile-private", lab_sendfile_private, LAB_MODULE }
 
-static const struct lab_arm lab_null_arms[] = {
+static const struct lab_arm lab_plain_arms[] = {
 	LAB_FILE_ARMS,
 	{}
 };
@@ -458,10 +462,12 @@ static const struct lab_arm lab_memory_arms[] = {
 };
 
 const struct lab_path lab_paths[] = {
-	{ "null", lab_null_arms, lab_source_file, lab_sink_null },
+	{ "null", lab_plain_arms, lab_source_file, lab_sink_null },
 	{ "read", lab_tcp_arms, lab_source_file, lab_sink_tcp },
 	{ "discard", lab_tcp_arms, lab_source_file, lab_sink_tcp,
 	  .flags = LAB_DISCARD },
+	{ "slow", lab_plain_arms, lab_source_file, lab_sink_tcp,
+	  .flags = LAB_DISCARD | LAB_SLOW },
 	{ "file", lab_file_arms, lab_source_file, lab_sink_file },
 	{ "web", lab_tcp_arms, lab_source_web, lab_sink_tcp,
 	  .flags = LAB_DISCARD },

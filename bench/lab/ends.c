@@ -24,6 +24,15 @@
 /* More than any call here sends, so that no window is ever the limit. */
 #define LAB_SOCKET_BUFFER	SZ_8M
 
+/*
+ * The buffers of a slow peer and of who sends to it.  The sender's must hold all that
+ * the peer has room for, or it would wait for an ACK that the peer may delay by 40 ms.
+ */
+#define LAB_SLOW_BUFFER		SZ_64K
+
+/* What a slow peer reads at a time. */
+#define LAB_SIP			SZ_16K
+
 /* How many files are served. */
 #define LAB_WEB_FILES		1000
 
@@ -251,7 +260,7 @@ int lab_sink_file(struct lab *lab)
 			     O_RDWR | O_CREAT);
 }
 
-static int lab_listen(struct socket **listener, struct sockaddr_in *addr)
+static int lab_listen(struct socket **listener, struct sockaddr_in *addr, int buffer)
 {
 	int ret;
 
@@ -260,7 +269,7 @@ static int lab_listen(struct socket **listener, struct sockaddr_in *addr)
 	if (ret)
 		return ret;
 	lock_sock((*listener)->sk);
-	(*listener)->sk->sk_rcvbuf = LAB_SOCKET_BUFFER;
+	(*listener)->sk->sk_rcvbuf = buffer;
 	(*listener)->sk->sk_userlocks |= SOCK_RCVBUF_LOCK;
 	release_sock((*listener)->sk);
 	ret = kernel_bind(*listener, (void *)addr, sizeof(*addr));
@@ -272,7 +281,7 @@ static int lab_listen(struct socket **listener, struct sockaddr_in *addr)
 }
 
 /* A TCP connection over the loopback device, one end of it a descriptor. */
-static int lab_connect(int *fd, struct socket **peer, int flags)
+static int lab_connect(int *fd, struct socket **peer, int flags, int buffer)
 {
 	struct sockaddr_in addr = {
 		.sin_family = AF_INET,
@@ -281,7 +290,7 @@ static int lab_connect(int *fd, struct socket **peer, int flags)
 	struct socket *listener = NULL, *sock;
 	int ret;
 
-	ret = lab_listen(&listener, &addr);
+	ret = lab_listen(&listener, &addr, buffer);
 	if (ret)
 		goto out_release;
 	ret = sock_create_kern(&init_net, AF_INET, SOCK_STREAM, IPPROTO_TCP,
@@ -290,8 +299,8 @@ static int lab_connect(int *fd, struct socket **peer, int flags)
 		goto out_release;
 	tcp_sock_set_nodelay(sock->sk);
 	lock_sock(sock->sk);
-	sock->sk->sk_sndbuf = LAB_SOCKET_BUFFER;
-	sock->sk->sk_rcvbuf = LAB_SOCKET_BUFFER;
+	sock->sk->sk_sndbuf = buffer;
+	sock->sk->sk_rcvbuf = buffer;
 	sock->sk->sk_userlocks |= SOCK_SNDBUF_LOCK | SOCK_RCVBUF_LOCK;
 	release_sock(sock->sk);
 	/* It owns the socket now, also when it fails. */
@@ -320,8 +329,9 @@ out_release:
  */
 int lab_sink_tcp(struct lab *lab)
 {
-	int fd = -1, ret = lab_connect(&fd, &lab->peer,
-				       lab->apart ? 0 : O_NONBLOCK);
+	int fd = -1, ret = lab_connect(&fd, &lab->peer, lab->apart ? 0 : O_NONBLOCK,
+				       lab->path->flags & LAB_SLOW ?
+				       LAB_SLOW_BUFFER : LAB_SOCKET_BUFFER);
 	int kept = fd < 0 ? 0 : lab_keep(&lab->out, &lab->out_file, fd);
 
 	return ret ?: kept;
@@ -335,7 +345,8 @@ int lab_sink_tcp(struct lab *lab)
  */
 int lab_source_tcp(struct lab *lab)
 {
-	int fd = -1, ret = lab_connect(&fd, &lab->feed, O_NONBLOCK);
+	int fd = -1, ret = lab_connect(&fd, &lab->feed, O_NONBLOCK,
+				       LAB_SOCKET_BUFFER);
 	int kept = fd < 0 ? 0 : lab_keep_source(lab, fd);
 
 	return ret ?: kept;
@@ -432,12 +443,14 @@ int lab_source_memory(struct lab *lab)
 	return ret ?: lab_map(&lab->iov, NULL, PAGE_SIZE);
 }
 
-/* Up to a chunk of bytes that have arrived at the peer. */
+/* Up to a chunk of bytes that have arrived at the peer, or what it reads at a time. */
 static int lab_receive_some(struct lab *lab, int flags)
 {
 	struct kvec vec = { .iov_base = lab->into, .iov_len = lab->chunk };
 	struct msghdr msg = {};
 
+	if (lab->path->flags & LAB_SLOW)
+		vec.iov_len = min_t(size_t, vec.iov_len, LAB_SIP);
 	if (lab->path->flags & LAB_DISCARD && !lab->verify)
 		flags |= MSG_TRUNC;
 	return kernel_recvmsg(lab->peer, &msg, &vec, 1, vec.iov_len, flags);
@@ -448,8 +461,8 @@ static int lab_receive_some(struct lab *lab, int flags)
  * @lab: the case
  * @sent: how many more bytes were sent
  *
- * Takes the bytes that have arrived; does nothing for any other sink, or where
- * another task reads.
+ * Takes the bytes that have arrived, or a few of them if it is slow; does nothing
+ * for any other sink, or where another task reads.
  *
  * Return: 0 or an error.
  */
@@ -468,6 +481,8 @@ int lab_receive(struct lab *lab, size_t sent)
 		if (lab->verify)
 			lab->crc = crc32_le(lab->crc, lab->into, ret);
 		lab->pending -= ret;
+		if (lab->path->flags & LAB_SLOW)
+			break;
 	}
 	return 0;
 }

@@ -84,6 +84,7 @@ enum lab_time { LAB_CPU, LAB_READER, LAB_WALL, LAB_TIMES };
  * @crc: of the bytes that came out
  * @read: bytes read from disk in the last pass
  * @moved: bytes moved in this pass
+ * @refused: the sink did not take all that it was offered, once in this pass at least
  * @got: of them, those that another task has read
  * @ns: nanoseconds of the last pass
  * @data: the bytes to send if the source is no file
@@ -138,6 +139,7 @@ struct lab {
 	u32 crc;
 	u64 read;
 	u64 moved;
+	bool refused;
 	u64 got;
 	u64 ns[LAB_TIMES];
 	void *data;
@@ -169,6 +171,7 @@ struct lab_arm {
 
 #define LAB_DISCARD	0x1	/* the peer does not copy out the bytes that arrive */
 #define LAB_TIME_ALL	0x2	/* @prepare and @finish count, too */
+#define LAB_SLOW	0x4	/* the peer reads little after each call, and soon no more fits */
 
 /**
  * struct lab_path - one way for bytes to go
@@ -178,7 +181,7 @@ struct lab_arm {
  * @sink: opens the target of the bytes, or NULL
  * @prepare: runs before a step and is not measured, or NULL
  * @finish: runs after a step and is not measured, or NULL
- * @flags: LAB_DISCARD, LAB_TIME_ALL
+ * @flags: LAB_DISCARD, LAB_TIME_ALL, LAB_SLOW
  * @copies: how often each byte arrives
  */
 struct lab_path {

@@ -141,8 +141,12 @@ static int lab_parse(struct lab *lab, char *words)
 	/* A task that writes before it reads could wait for others that do the same. */
 	if (lab->shared && (!lab->apart || lab->path->sink))
 		return -EINVAL;
-	/* One task alone knows when it may write the next bytes to send, or tee. */
-	if (lab->apart && (lab->path->prepare || lab->bytes % lab->chunk))
+	/*
+	 * One task alone knows when it may write the next bytes to send, or tee, and
+	 * when a slow reader is to read.
+	 */
+	if (lab->apart && (lab->path->prepare || lab->path->flags & LAB_SLOW ||
+			   lab->bytes % lab->chunk))
 		return -EINVAL;
 	return 0;
 }

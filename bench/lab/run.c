@@ -138,6 +138,7 @@ static int lab_begin(struct lab *lab, const struct lab_arm *arm)
 	lab_rewind(lab);
 	lab->crc = 0;
 	lab->moved = 0;
+	lab->refused = false;
 	lab->got = 0;
 	memset(lab->ns, 0, sizeof(lab->ns));
 	return 0;
@@ -289,6 +290,11 @@ static int lab_compare(struct lab *lab, const struct lab_arm *arm)
 	/* Which bytes of a shared pipe a reader gets is not known. */
 	if (to_null || lab->shared || arm->flags & LAB_NO_OUTPUT)
 		return 0;
+	if (lab->path->flags & LAB_SLOW && !lab->refused) {
+		pr_err("lab: %s by %s never offers more than fits\n",
+		       lab->path->name, arm->name);
+		return -EINVAL;
+	}
 	ret = lab_checksum(lab, lab->moved * max(lab->path->copies, 1U), &crc);
 	if (!ret && to_file)
 		ret = lab_checksum_target(lab, lab->moved, &lab->crc);
