@@ -69,11 +69,11 @@ static int lab_open_file(int *where, struct file **file, const char *name,
 			lab_install(filp_open(name, flags | O_LARGEFILE, 0600)));
 }
 
-static int lab_open_stock(struct lab_pipe *pipe, u32 size)
+static int lab_open_stock(struct lab_pipe *pipe, u32 size, int flags)
 {
 	int fds[2], ret;
 
-	ret = do_pipe_flags(fds, 0);
+	ret = do_pipe_flags(fds, flags);
 	if (!ret)
 		ret = lab_keep(&pipe->rd, &pipe->rd_file, fds[0]);
 	if (!ret)
@@ -81,7 +81,7 @@ static int lab_open_stock(struct lab_pipe *pipe, u32 size)
 	return ret ?: min(0L, pipe_fcntl(pipe->rd_file, F_SETPIPE_SZ, size));
 }
 
-static int lab_open_private(struct lab_pipe *pipe, u32 size)
+static int lab_open_private(struct lab_pipe *pipe, u32 size, int flags)
 {
 	struct pp_ring *ring = pp_ring_create(size);
 	struct file *ends[2];
@@ -89,7 +89,7 @@ static int lab_open_private(struct lab_pipe *pipe, u32 size)
 
 	if (IS_ERR(ring))
 		return PTR_ERR(ring);
-	ret = pp_end_pair(ring, 0, ends);
+	ret = pp_end_pair(ring, flags, ends);
 	if (ret)
 		return ret;
 	ret = lab_keep(&pipe->wr, &pipe->wr_file, lab_install(ends[1]));
@@ -531,9 +531,11 @@ void lab_hang_up(struct lab *lab, bool reader)
 }
 
 static struct lab_pipe *lab_open_pipes(struct lab *lab,
-				       int (*open)(struct lab_pipe *pipe, u32 size),
+				       int (*open)(struct lab_pipe *pipe, u32 size,
+						   int flags),
 				       int *ret)
 {
+	int flags = lab->path->flags & LAB_FULL ? O_NONBLOCK : 0;
 	unsigned int i, nr = max(lab->pipes, 2U);
 	struct lab_pipe *pipes = kvcalloc(nr, sizeof(*pipes), GFP_KERNEL);
 
@@ -543,7 +545,7 @@ static struct lab_pipe *lab_open_pipes(struct lab *lab,
 		pipes[i].rd = -1;
 		pipes[i].wr = -1;
 		if (!*ret)
-			*ret = open(&pipes[i], lab->ring);
+			*ret = open(&pipes[i], lab->ring, flags);
 	}
 	return pipes;
 }
@@ -640,6 +642,64 @@ void lab_close(struct lab *lab)
 	vfree(lab->buf);
 }
 
+static unsigned int lab_folio_pages(struct folio *folio, unsigned int *largest)
+{
+	unsigned int pages = folio_nr_pages(folio);
+
+	*largest = max(*largest, pages);
+	return pages;
+}
+
+static unsigned int lab_stock_pages(const struct pipe_inode_info *pipe,
+				    unsigned int *largest)
+{
+	unsigned int i, j, pages = pp_pipe_spare(pipe);
+
+	for (i = pipe->tail; i != pipe->head; i++) {
+		struct folio *folio = page_folio(pipe_buf(pipe, i)->page);
+
+		/* Several buffers can refer to one folio. */
+		for (j = pipe->tail; page_folio(pipe_buf(pipe, j)->page) != folio;)
+			j++;
+		if (j == i)
+			pages += lab_folio_pages(folio, largest);
+	}
+	return pages;
+}
+
+static unsigned int lab_ring_pages(struct pp_ring *ring, unsigned int *largest)
+{
+	unsigned int i, pages = 0;
+
+	for (i = ring->tail; i != ring->head; i++)
+		pages += lab_folio_pages(pp_ring_slot(ring, i)->folio, largest);
+	return pages;
+}
+
+/*
+ * The pages that one of the pipes in use keeps from other uses: all of each folio in
+ * it, and spare ones.  @largest grows to the pages of its largest folio.
+ */
+static unsigned int lab_pages(struct lab *lab, unsigned int i, unsigned int *largest)
+{
+	if (IS_ENABLED(CONFIG_PRIVPIPE) && lab->pipe == lab->private)
+		return lab_ring_pages(lab->private[i].wr_file->private_data, largest);
+	return lab_stock_pages(lab->stock[i].wr_file->private_data, largest);
+}
+
+/**
+ * lab_look() - Note how much memory the first pipe keeps from other uses now.
+ * @lab: the case
+ */
+void lab_look(struct lab *lab)
+{
+	unsigned int largest = lab->largest >> PAGE_SHIFT;
+	u64 pinned = (u64)lab_pages(lab, 0, &largest) << PAGE_SHIFT;
+
+	lab->pinned = max(lab->pinned, pinned);
+	lab->largest = (u64)largest << PAGE_SHIFT;
+}
+
 /**
  * lab_count() - Ask the pipes.
  * @lab: the case
@@ -649,10 +709,9 @@ void lab_close(struct lab *lab)
 struct lab_counts lab_count(struct lab *lab)
 {
 	struct lab_counts counts = {};
-	unsigned int i, cpu, pages = 0;
+	unsigned int i, cpu, largest = 0, pages = 0;
 
 	for (i = 0; i < max(lab->pipes, 2U); i++) {
-		struct pipe_inode_info *stock = lab->stock[i].wr_file->private_data;
 		struct pp_ring *ring = IS_ENABLED(CONFIG_PRIVPIPE) ?
 				       lab->private[i].wr_file->private_data : NULL;
 
@@ -660,11 +719,7 @@ struct lab_counts lab_count(struct lab *lab)
 			counts.taken += ring->taken;
 			counts.copied += ring->copied;
 		}
-		if (ring && lab->pipe == lab->private)
-			pages += ring->held;
-		else
-			pages += pipe_occupancy(stock->head, stock->tail) +
-				 pp_pipe_spare(stock);
+		pages += lab_pages(lab, i, &largest);
 	}
 	/* This machine has nothing to do but the case. */
 	if (IS_ENABLED(CONFIG_PRIVPIPE) && lab->pipe == lab->private)

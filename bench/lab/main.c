@@ -41,7 +41,9 @@ static void lab_show_arm(struct seq_file *m, const struct lab *lab,
 	seq_printf(m, "\"shared\":%d,\"time\":\"%s\",", lab->shared, names[time]);
 	seq_printf(m, "\"taken\":%llu,\"copied\":%llu,\"read\":%llu,",
 		   result->counts.taken, result->counts.copied, result->read);
-	seq_printf(m, "\"held\":%llu,\"ns\":[", result->counts.held);
+	seq_printf(m, "\"held\":%llu,\"pinned\":%llu,\"largest\":%llu,",
+		   result->counts.held, result->pinned, result->largest);
+	seq_puts(m, "\"ns\":[");
 	for (round = 0; round < lab->rounds; round++)
 		seq_printf(m, "%s%llu", round ? "," : "",
 			   result->ns[time][round]);
@@ -142,11 +144,11 @@ static int lab_parse(struct lab *lab, char *words)
 	if (lab->shared && (!lab->apart || lab->path->sink))
 		return -EINVAL;
 	/*
-	 * One task alone knows when it may write the next bytes to send, or tee, and
-	 * when a slow reader is to read.
+	 * One task alone knows when it may write the next bytes to send, or tee, when
+	 * a slow reader is to read, and when a pipe is full.
 	 */
-	if (lab->apart && (lab->path->prepare || lab->path->flags & LAB_SLOW ||
-			   lab->bytes % lab->chunk))
+	if (lab->apart && (lab->path->prepare || lab->bytes % lab->chunk ||
+			   lab->path->flags & (LAB_SLOW | LAB_FULL)))
 		return -EINVAL;
 	return 0;
 }
