@@ -722,10 +722,13 @@ struct lab_counts lab_count(struct lab *lab)
 		pages += lab_pages(lab, i, &largest);
 	}
 	/* This machine has nothing to do but the case. */
-	if (IS_ENABLED(CONFIG_PRIVPIPE) && lab->pipe == lab->private)
+	if (IS_ENABLED(CONFIG_PRIVPIPE) && lab->pipe == lab->private) {
 		for_each_possible_cpu(cpu)
 			for (i = 0; i <= PP_MAX_ORDER; i++)
 				pages += per_cpu_ptr(&pp_pools[i], cpu)->nr << i;
+	} else if (current->splice_pipe) {
+		pages += lab_stock_pages(current->splice_pipe, &largest);
+	}
 	counts.held = (u64)pages << PAGE_SHIFT;
 	return counts;
 }

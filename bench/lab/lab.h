@@ -206,7 +206,8 @@ struct lab_path {
  * struct lab_counts - counters of the pipes of a case
  * @taken: bytes that entered private pipes without a copy
  * @copied: bytes that entered them by a copy
- * @held: bytes of memory that all pipes of the kind in use keep
+ * @held: bytes of memory that all pipes of the kind in use keep, and the one that
+ *	sendfile() has for the current task
  */
 struct lab_counts {
 	u64 taken;
