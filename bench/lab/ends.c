@@ -566,7 +566,9 @@ int lab_open(struct lab *lab)
 	lab->device = -1;
 	lab->data = vmalloc(lab->chunk);
 	lab->buf = vzalloc(lab->chunk);
-	lab->into = lab->apart ? vzalloc(lab->chunk) : lab->buf;
+	/* Before a slow reader reads, not all of the buffer may have been sent. */
+	lab->into = lab->apart || lab->path->flags & LAB_SLOW ?
+		    vzalloc(lab->chunk) : lab->buf;
 	if (!lab->data || !lab->buf || !lab->into)
 		return -ENOMEM;
 	prandom_seed_state(&dice, 3);

@@ -92,7 +92,7 @@ enum lab_time { LAB_CPU, LAB_READER, LAB_WALL, LAB_TIMES };
  * @ns: nanoseconds of the last pass
  * @data: the bytes to send if the source is no file
  * @buf: the buffer of the arms that read and write, hot in the CPU's cache
- * @into: the buffer of the reader, the same one unless it is @apart
+ * @into: the buffer of the reader, the same one unless it is @apart or slow
  */
 struct lab {
 	const struct lab_path *path;
