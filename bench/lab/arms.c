@@ -7,6 +7,7 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/pipe_fs_i.h>
+#include <linux/sizes.h>
 #include <linux/splice.h>
 #include <linux/syscalls.h>
 #include <linux/uio.h>
@@ -67,13 +68,19 @@ static ssize_t lab_private_sendfile(struct lab *lab, unsigned int flags)
 	return fd_file(f) ? pp_sendfile(&call) : -EBADF;
 }
 
+/* vmsplice() does not look at O_NONBLOCK. */
+static unsigned int lab_nonblock(const struct lab *lab)
+{
+	return lab->filling ? SPLICE_F_NONBLOCK : 0;
+}
+
 static ssize_t lab_private_vmsplice(struct lab *lab, unsigned int flags)
 {
 	CLASS(fd, f)(lab->pipe[lab->turn].wr);
 	struct pp_call call = {
 		.file = fd_file(f),
 		.arg.vmsplice = {
-			.flags = flags,
+			.flags = flags | lab_nonblock(lab),
 			.iov = lab->iov,
 			.nr_segs = 1,
 		},
@@ -84,15 +91,23 @@ static ssize_t lab_private_vmsplice(struct lab *lab, unsigned int flags)
 	return pp_vmsplice(&call);
 }
 
-/* Read @n bytes, which are there, unless another task does. */
-static ssize_t lab_empty_pipe(struct lab *lab, struct lab_pipe *pipe, ssize_t n)
+/**
+ * lab_empty_pipe() - Read what a step has put into a pipe.
+ * @lab: the case
+ * @pipe: the pipe; nothing is read if another task does, or if it is to be full
+ * @n: how many bytes, which are there, or an error
+ *
+ * Return: @n or an error.
+ */
+ssize_t lab_empty_pipe(struct lab *lab, struct lab_pipe *pipe, ssize_t n)
 {
 	ssize_t ret, done;
 
-	if (lab->apart)
+	if (lab->apart || (lab->filling && pipe == lab->pipe))
 		return n;
 	for (done = 0; done < n; done += ret) {
-		ret = kernel_read(pipe->rd_file, lab->buf, n - done, NULL);
+		ret = kernel_read(pipe->rd_file, lab->buf,
+				  min_t(size_t, n - done, lab->chunk), NULL);
 		if (ret <= 0)
 			return ret ?: -EPIPE;
 		if (lab->verify)
@@ -102,8 +117,8 @@ static ssize_t lab_empty_pipe(struct lab *lab, struct lab_pipe *pipe, ssize_t n)
 }
 
 /*
- * Move @n bytes on by @out, which may take several calls; read them where the way
- * has no sink.
+ * Move @n bytes on by @out, which may take several calls: what the sink does not take
+ * is offered again when its peer has read.  Read them where the way has no sink.
  */
 static ssize_t lab_drain(struct lab *lab, ssize_t n,
 			 ssize_t (*out)(struct lab *lab, size_t done, size_t left))
@@ -120,11 +135,15 @@ static ssize_t lab_drain(struct lab *lab, ssize_t n,
 			return -EPIPE;
 		if (moved < 0 && moved != -EAGAIN)
 			return moved;
+		if (moved < n - done)
+			lab->refused = true;
 		moved = max_t(ssize_t, moved, 0);
 		ret = lab_receive(lab, moved);
 		if (ret)
 			return ret;
 		done += moved;
+		if (!moved)
+			cond_resched();	/* TCP may be due to do something */
 	}
 	return n;
 }
@@ -288,27 +307,36 @@ static ssize_t lab_read_both(struct lab *lab, ssize_t n)
 	return lab_empty_pipe(lab, &lab->pipe[1], n);
 }
 
-static ssize_t lab_stock_tee(struct lab *lab)
+static ssize_t lab_stock_dup(struct lab *lab, unsigned int from, unsigned int to)
 {
-	return lab_read_both(lab, sys_tee(lab->pipe[0].rd, lab->pipe[1].wr,
-					  lab->chunk, 0));
+	return sys_tee(lab->pipe[from].rd, lab->pipe[to].wr, lab->chunk, 0);
 }
 
-static ssize_t lab_private_tee(struct lab *lab)
+static ssize_t lab_stock_tee(struct lab *lab)
 {
-	CLASS(fd, f)(lab->pipe[0].rd);
+	return lab_read_both(lab, lab_stock_dup(lab, 0, 1));
+}
+
+static ssize_t lab_private_dup(struct lab *lab, unsigned int from, unsigned int to)
+{
+	CLASS(fd, f)(lab->pipe[from].rd);
 	struct pp_call call = {
 		.file = fd_file(f),
 		.arg.tee = {
-			.fd_in = lab->pipe[0].rd,
-			.fd_out = lab->pipe[1].wr,
+			.fd_in = lab->pipe[from].rd,
+			.fd_out = lab->pipe[to].wr,
 			.len = lab->chunk,
 		},
 	};
 
 	if (!IS_ENABLED(CONFIG_PRIVPIPE))
 		return -EOPNOTSUPP;
-	return lab_read_both(lab, pp_tee(&call));
+	return pp_tee(&call);
+}
+
+static ssize_t lab_private_tee(struct lab *lab)
+{
+	return lab_read_both(lab, lab_private_dup(lab, 0, 1));
 }
 
 /* Act as the program that has made the bytes to send. */
@@ -345,7 +373,7 @@ static ssize_t lab_stock_lend(struct lab *lab, unsigned int flags)
 {
 	return lab_drain(lab, sys_vmsplice(lab->pipe[lab->turn].wr,
 					   (const struct iovec __user *)lab->iov,
-					   1, flags),
+					   1, flags | lab_nonblock(lab)),
 			 lab_stock_out);
 }
 
@@ -371,6 +399,46 @@ static ssize_t lab_gift(struct lab *lab)
 }
 
 /*
+ * Into the first pipe until it is full: pages of as many folios as possible
+ */
+
+/* Go to the next folio of the file, as large as readahead makes them. */
+static int lab_prepare_folio(struct lab *lab)
+{
+	loff_t pos = round_up(lab->in_file->f_pos, SZ_128K);
+
+	lab->in_file->f_pos = pos < lab->size ? pos : 0;
+	return 0;
+}
+
+/* By way of the second pipe, where the file has just put @n bytes. */
+static ssize_t lab_tee_file(struct lab *lab, ssize_t n,
+			    ssize_t (*dup)(struct lab *lab, unsigned int from,
+					   unsigned int to))
+{
+	ssize_t ret = n > 0 ? dup(lab, 1, 0) : n;
+
+	n = lab_empty_pipe(lab, &lab->pipe[1], n);
+	return n < 0 ? n : ret;
+}
+
+static ssize_t lab_stock_tee_file(struct lab *lab)
+{
+	return lab_tee_file(lab, lab_stock_splice(lab->in, lab->pipe[1].wr,
+						  lab->chunk, 0),
+			    lab_stock_dup);
+}
+
+static ssize_t lab_private_tee_file(struct lab *lab)
+{
+	int wr = lab->pipe[1].wr;
+
+	return lab_tee_file(lab, lab_private_splice(wr, lab->in, wr, lab->chunk,
+						    PRIVPIPE_POLICY_NEVER),
+			    lab_private_dup);
+}
+
+/*
  * The tables
  *
  * checkpatch: COMPLEX_MACRO: each makes some elements of an array
@@ -382,12 +450,15 @@ static ssize_t lab_gift(struct lab *lab)
 	{ "harden", lab_stock, LAB_HARDENS },				\
 	{ "private", lab_private, LAB_PRIVATE }
 
-#define LAB_CACHE_ARMS							\
-	{ "limit", lab_limit, LAB_NO_OUTPUT },				\
+#define LAB_INTO_ARMS							\
 	LAB_SPLICE_ARMS,						\
 	{ "stock-take", lab_stock_take, LAB_SERIES },			\
 	{ "auto", lab_auto, LAB_PRIVATE },				\
 	{ "take", lab_take, LAB_PRIVATE }
+
+#define LAB_CACHE_ARMS							\
+	{ "limit", lab_limit, LAB_NO_OUTPUT },				\
+	LAB_INTO_ARMS
 
 #define LAB_FILE_ARMS							\
 	{ "readwrite", lab_readwrite },					\
@@ -399,7 +470,7 @@ static ssize_t lab_gift(struct lab *lab)
 	{ "sendfile-harden", lab_sendfile, LAB_HARDENS },		\
 	{ "sendfile-private", lab_sendfile_private, LAB_MODULE }
 
-static const struct lab_arm lab_null_arms[] = {
+static const struct lab_arm lab_plain_arms[] = {
 	LAB_FILE_ARMS,
 	{}
 };
@@ -447,6 +518,18 @@ static const struct lab_arm lab_tee_arms[] = {
 	{}
 };
 
+static const struct lab_arm lab_into_arms[] = {
+	LAB_INTO_ARMS,
+	{}
+};
+
+static const struct lab_arm lab_tee_file_arms[] = {
+	{ "stock", lab_stock_tee_file },
+	{ "harden", lab_stock_tee_file, LAB_HARDENS },
+	{ "private", lab_private_tee_file, LAB_PRIVATE },
+	{}
+};
+
 static const struct lab_arm lab_memory_arms[] = {
 	{ "write", lab_user_write },
 	{ "stock", lab_stock_vmsplice },
@@ -458,10 +541,12 @@ static const struct lab_arm lab_memory_arms[] = {
 };
 
 const struct lab_path lab_paths[] = {
-	{ "null", lab_null_arms, lab_source_file, lab_sink_null },
+	{ "null", lab_plain_arms, lab_source_file, lab_sink_null },
 	{ "read", lab_tcp_arms, lab_source_file, lab_sink_tcp },
 	{ "discard", lab_tcp_arms, lab_source_file, lab_sink_tcp,
 	  .flags = LAB_DISCARD },
+	{ "slow", lab_plain_arms, lab_source_file, lab_sink_tcp,
+	  .flags = LAB_DISCARD | LAB_SLOW },
 	{ "file", lab_file_arms, lab_source_file, lab_sink_file },
 	{ "web", lab_tcp_arms, lab_source_web, lab_sink_tcp,
 	  .flags = LAB_DISCARD },
@@ -478,5 +563,12 @@ const struct lab_path lab_paths[] = {
 	  lab_prepare_user, .flags = LAB_TIME_ALL },
 	{ "send", lab_memory_arms, lab_source_memory, lab_sink_tcp,
 	  lab_prepare_user },
+	{ "pin-splice", lab_into_arms, lab_source_file, NULL,
+	  lab_prepare_folio, .flags = LAB_FULL | LAB_TIME_ALL },
+	{ "pin-tee", lab_tee_file_arms, lab_source_file, NULL,
+	  lab_prepare_folio, .flags = LAB_FULL | LAB_TIME_ALL },
+	{ "pin-vmsplice", lab_memory_arms, lab_source_memory, NULL,
+	  lab_prepare_user, .flags = LAB_FULL | LAB_TIME_ALL },
+	{ "pin-write", lab_pipe_arms, .flags = LAB_FULL | LAB_TIME_ALL },
 	{}
 };

@@ -24,6 +24,15 @@
 /* More than any call here sends, so that no window is ever the limit. */
 #define LAB_SOCKET_BUFFER	SZ_8M
 
+/*
+ * The buffers of a slow peer and of who sends to it.  The sender's must hold all that
+ * the peer has room for, or it would wait for an ACK that the peer may delay by 40 ms.
+ */
+#define LAB_SLOW_BUFFER		SZ_64K
+
+/* What a slow peer reads at a time. */
+#define LAB_SIP			SZ_16K
+
 /* How many files are served. */
 #define LAB_WEB_FILES		1000
 
@@ -60,11 +69,11 @@ static int lab_open_file(int *where, struct file **file, const char *name,
 			lab_install(filp_open(name, flags | O_LARGEFILE, 0600)));
 }
 
-static int lab_open_stock(struct lab_pipe *pipe, u32 size)
+static int lab_open_stock(struct lab_pipe *pipe, u32 size, int flags)
 {
 	int fds[2], ret;
 
-	ret = do_pipe_flags(fds, 0);
+	ret = do_pipe_flags(fds, flags);
 	if (!ret)
 		ret = lab_keep(&pipe->rd, &pipe->rd_file, fds[0]);
 	if (!ret)
@@ -72,7 +81,7 @@ static int lab_open_stock(struct lab_pipe *pipe, u32 size)
 	return ret ?: min(0L, pipe_fcntl(pipe->rd_file, F_SETPIPE_SZ, size));
 }
 
-static int lab_open_private(struct lab_pipe *pipe, u32 size)
+static int lab_open_private(struct lab_pipe *pipe, u32 size, int flags)
 {
 	struct pp_ring *ring = pp_ring_create(size);
 	struct file *ends[2];
@@ -80,7 +89,7 @@ static int lab_open_private(struct lab_pipe *pipe, u32 size)
 
 	if (IS_ERR(ring))
 		return PTR_ERR(ring);
-	ret = pp_end_pair(ring, 0, ends);
+	ret = pp_end_pair(ring, flags, ends);
 	if (ret)
 		return ret;
 	ret = lab_keep(&pipe->wr, &pipe->wr_file, lab_install(ends[1]));
@@ -251,7 +260,7 @@ int lab_sink_file(struct lab *lab)
 			     O_RDWR | O_CREAT);
 }
 
-static int lab_listen(struct socket **listener, struct sockaddr_in *addr)
+static int lab_listen(struct socket **listener, struct sockaddr_in *addr, int buffer)
 {
 	int ret;
 
@@ -260,7 +269,7 @@ static int lab_listen(struct socket **listener, struct sockaddr_in *addr)
 	if (ret)
 		return ret;
 	lock_sock((*listener)->sk);
-	(*listener)->sk->sk_rcvbuf = LAB_SOCKET_BUFFER;
+	(*listener)->sk->sk_rcvbuf = buffer;
 	(*listener)->sk->sk_userlocks |= SOCK_RCVBUF_LOCK;
 	release_sock((*listener)->sk);
 	ret = kernel_bind(*listener, (void *)addr, sizeof(*addr));
@@ -272,7 +281,7 @@ static int lab_listen(struct socket **listener, struct sockaddr_in *addr)
 }
 
 /* A TCP connection over the loopback device, one end of it a descriptor. */
-static int lab_connect(int *fd, struct socket **peer, int flags)
+static int lab_connect(int *fd, struct socket **peer, int flags, int buffer)
 {
 	struct sockaddr_in addr = {
 		.sin_family = AF_INET,
@@ -281,7 +290,7 @@ static int lab_connect(int *fd, struct socket **peer, int flags)
 	struct socket *listener = NULL, *sock;
 	int ret;
 
-	ret = lab_listen(&listener, &addr);
+	ret = lab_listen(&listener, &addr, buffer);
 	if (ret)
 		goto out_release;
 	ret = sock_create_kern(&init_net, AF_INET, SOCK_STREAM, IPPROTO_TCP,
@@ -290,8 +299,8 @@ static int lab_connect(int *fd, struct socket **peer, int flags)
 		goto out_release;
 	tcp_sock_set_nodelay(sock->sk);
 	lock_sock(sock->sk);
-	sock->sk->sk_sndbuf = LAB_SOCKET_BUFFER;
-	sock->sk->sk_rcvbuf = LAB_SOCKET_BUFFER;
+	sock->sk->sk_sndbuf = buffer;
+	sock->sk->sk_rcvbuf = buffer;
 	sock->sk->sk_userlocks |= SOCK_SNDBUF_LOCK | SOCK_RCVBUF_LOCK;
 	release_sock(sock->sk);
 	/* It owns the socket now, also when it fails. */
@@ -320,8 +329,9 @@ out_release:
  */
 int lab_sink_tcp(struct lab *lab)
 {
-	int fd = -1, ret = lab_connect(&fd, &lab->peer,
-				       lab->apart ? 0 : O_NONBLOCK);
+	int fd = -1, ret = lab_connect(&fd, &lab->peer, lab->apart ? 0 : O_NONBLOCK,
+				       lab->path->flags & LAB_SLOW ?
+				       LAB_SLOW_BUFFER : LAB_SOCKET_BUFFER);
 	int kept = fd < 0 ? 0 : lab_keep(&lab->out, &lab->out_file, fd);
 
 	return ret ?: kept;
@@ -335,7 +345,8 @@ int lab_sink_tcp(struct lab *lab)
  */
 int lab_source_tcp(struct lab *lab)
 {
-	int fd = -1, ret = lab_connect(&fd, &lab->feed, O_NONBLOCK);
+	int fd = -1, ret = lab_connect(&fd, &lab->feed, O_NONBLOCK,
+				       LAB_SOCKET_BUFFER);
 	int kept = fd < 0 ? 0 : lab_keep_source(lab, fd);
 
 	return ret ?: kept;
@@ -432,12 +443,14 @@ int lab_source_memory(struct lab *lab)
 	return ret ?: lab_map(&lab->iov, NULL, PAGE_SIZE);
 }
 
-/* Up to a chunk of bytes that have arrived at the peer. */
+/* Up to a chunk of bytes that have arrived at the peer, or what it reads at a time. */
 static int lab_receive_some(struct lab *lab, int flags)
 {
 	struct kvec vec = { .iov_base = lab->into, .iov_len = lab->chunk };
 	struct msghdr msg = {};
 
+	if (lab->path->flags & LAB_SLOW)
+		vec.iov_len = min_t(size_t, vec.iov_len, LAB_SIP);
 	if (lab->path->flags & LAB_DISCARD && !lab->verify)
 		flags |= MSG_TRUNC;
 	return kernel_recvmsg(lab->peer, &msg, &vec, 1, vec.iov_len, flags);
@@ -448,8 +461,8 @@ static int lab_receive_some(struct lab *lab, int flags)
  * @lab: the case
  * @sent: how many more bytes were sent
  *
- * Takes the bytes that have arrived; does nothing for any other sink, or where
- * another task reads.
+ * Takes the bytes that have arrived, or a few of them if it is slow; does nothing
+ * for any other sink, or where another task reads.
  *
  * Return: 0 or an error.
  */
@@ -468,6 +481,8 @@ int lab_receive(struct lab *lab, size_t sent)
 		if (lab->verify)
 			lab->crc = crc32_le(lab->crc, lab->into, ret);
 		lab->pending -= ret;
+		if (lab->path->flags & LAB_SLOW)
+			break;
 	}
 	return 0;
 }
@@ -516,9 +531,11 @@ void lab_hang_up(struct lab *lab, bool reader)
 }
 
 static struct lab_pipe *lab_open_pipes(struct lab *lab,
-				       int (*open)(struct lab_pipe *pipe, u32 size),
+				       int (*open)(struct lab_pipe *pipe, u32 size,
+						   int flags),
 				       int *ret)
 {
+	int flags = lab->path->flags & LAB_FULL ? O_NONBLOCK : 0;
 	unsigned int i, nr = max(lab->pipes, 2U);
 	struct lab_pipe *pipes = kvcalloc(nr, sizeof(*pipes), GFP_KERNEL);
 
@@ -528,7 +545,7 @@ static struct lab_pipe *lab_open_pipes(struct lab *lab,
 		pipes[i].rd = -1;
 		pipes[i].wr = -1;
 		if (!*ret)
-			*ret = open(&pipes[i], lab->ring);
+			*ret = open(&pipes[i], lab->ring, flags);
 	}
 	return pipes;
 }
@@ -549,7 +566,9 @@ int lab_open(struct lab *lab)
 	lab->device = -1;
 	lab->data = vmalloc(lab->chunk);
 	lab->buf = vzalloc(lab->chunk);
-	lab->into = lab->apart ? vzalloc(lab->chunk) : lab->buf;
+	/* Before a slow reader reads, not all of the buffer may have been sent. */
+	lab->into = lab->apart || lab->path->flags & LAB_SLOW ?
+		    vzalloc(lab->chunk) : lab->buf;
 	if (!lab->data || !lab->buf || !lab->into)
 		return -ENOMEM;
 	prandom_seed_state(&dice, 3);
@@ -625,6 +644,64 @@ void lab_close(struct lab *lab)
 	vfree(lab->buf);
 }
 
+static unsigned int lab_folio_pages(struct folio *folio, unsigned int *largest)
+{
+	unsigned int pages = folio_nr_pages(folio);
+
+	*largest = max(*largest, pages);
+	return pages;
+}
+
+static unsigned int lab_stock_pages(const struct pipe_inode_info *pipe,
+				    unsigned int *largest)
+{
+	unsigned int i, j, pages = pp_pipe_spare(pipe);
+
+	for (i = pipe->tail; i != pipe->head; i++) {
+		struct folio *folio = page_folio(pipe_buf(pipe, i)->page);
+
+		/* Several buffers can refer to one folio. */
+		for (j = pipe->tail; page_folio(pipe_buf(pipe, j)->page) != folio;)
+			j++;
+		if (j == i)
+			pages += lab_folio_pages(folio, largest);
+	}
+	return pages;
+}
+
+static unsigned int lab_ring_pages(struct pp_ring *ring, unsigned int *largest)
+{
+	unsigned int i, pages = 0;
+
+	for (i = ring->tail; i != ring->head; i++)
+		pages += lab_folio_pages(pp_ring_slot(ring, i)->folio, largest);
+	return pages;
+}
+
+/*
+ * The pages that one of the pipes in use keeps from other uses: all of each folio in
+ * it, and spare ones.  @largest grows to the pages of its largest folio.
+ */
+static unsigned int lab_pages(struct lab *lab, unsigned int i, unsigned int *largest)
+{
+	if (IS_ENABLED(CONFIG_PRIVPIPE) && lab->pipe == lab->private)
+		return lab_ring_pages(lab->private[i].wr_file->private_data, largest);
+	return lab_stock_pages(lab->stock[i].wr_file->private_data, largest);
+}
+
+/**
+ * lab_look() - Note how much memory the first pipe keeps from other uses now.
+ * @lab: the case
+ */
+void lab_look(struct lab *lab)
+{
+	unsigned int largest = lab->largest >> PAGE_SHIFT;
+	u64 pinned = (u64)lab_pages(lab, 0, &largest) << PAGE_SHIFT;
+
+	lab->pinned = max(lab->pinned, pinned);
+	lab->largest = (u64)largest << PAGE_SHIFT;
+}
+
 /**
  * lab_count() - Ask the pipes.
  * @lab: the case
@@ -634,10 +711,9 @@ void lab_close(struct lab *lab)
 struct lab_counts lab_count(struct lab *lab)
 {
 	struct lab_counts counts = {};
-	unsigned int i, cpu, pages = 0;
+	unsigned int i, cpu, largest = 0, pages = 0;
 
 	for (i = 0; i < max(lab->pipes, 2U); i++) {
-		struct pipe_inode_info *stock = lab->stock[i].wr_file->private_data;
 		struct pp_ring *ring = IS_ENABLED(CONFIG_PRIVPIPE) ?
 				       lab->private[i].wr_file->private_data : NULL;
 
@@ -645,17 +721,16 @@ struct lab_counts lab_count(struct lab *lab)
 			counts.taken += ring->taken;
 			counts.copied += ring->copied;
 		}
-		if (ring && lab->pipe == lab->private)
-			pages += ring->held;
-		else
-			pages += pipe_occupancy(stock->head, stock->tail) +
-				 pp_pipe_spare(stock);
+		pages += lab_pages(lab, i, &largest);
 	}
 	/* This machine has nothing to do but the case. */
-	if (IS_ENABLED(CONFIG_PRIVPIPE) && lab->pipe == lab->private)
+	if (IS_ENABLED(CONFIG_PRIVPIPE) && lab->pipe == lab->private) {
 		for_each_possible_cpu(cpu)
 			for (i = 0; i <= PP_MAX_ORDER; i++)
 				pages += per_cpu_ptr(&pp_pools[i], cpu)->nr << i;
+	} else if (current->splice_pipe) {
+		pages += lab_stock_pages(current->splice_pipe, &largest);
+	}
 	counts.held = (u64)pages << PAGE_SHIFT;
 	return counts;
 }

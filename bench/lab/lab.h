@@ -50,6 +50,8 @@ enum lab_time { LAB_CPU, LAB_READER, LAB_WALL, LAB_TIMES };
  * @rounds: how often each arm gets a turn
  * @order: of the largest folios that the source may have in the page cache
  * @pairs: how many do the same, each on a CPU of its own
+ * @writers: how many of them write, the first ones: all, unless the pipe is @shared
+ * @readers: how many of them read, the first ones: all, unless the pipe is @shared
  * @apart: the bytes are read by another task, on another CPU
  * @shared: all pairs use the pipes of the first, on as many CPUs as there are
  * @size: of all source files
@@ -82,11 +84,15 @@ enum lab_time { LAB_CPU, LAB_READER, LAB_WALL, LAB_TIMES };
  * @crc: of the bytes that came out
  * @read: bytes read from disk in the last pass
  * @moved: bytes moved in this pass
+ * @refused: the sink did not take all that it was offered, once in this pass at least
  * @got: of them, those that another task has read
+ * @filling: the first pipe is being filled, and not read
+ * @pinned: the most memory that it has kept from other uses in this pass, in bytes
+ * @largest: the largest folio in it then, in bytes
  * @ns: nanoseconds of the last pass
  * @data: the bytes to send if the source is no file
  * @buf: the buffer of the arms that read and write, hot in the CPU's cache
- * @into: the buffer of the reader, the same one unless it is @apart
+ * @into: the buffer of the reader, the same one unless it is @apart or slow
  */
 struct lab {
 	const struct lab_path *path;
@@ -101,6 +107,8 @@ struct lab {
 	u32 rounds;
 	u32 order;
 	u32 pairs;
+	u32 writers;
+	u32 readers;
 	bool apart;
 	bool shared;
 
@@ -134,7 +142,11 @@ struct lab {
 	u32 crc;
 	u64 read;
 	u64 moved;
+	bool refused;
 	u64 got;
+	bool filling;
+	u64 pinned;
+	u64 largest;
 	u64 ns[LAB_TIMES];
 	void *data;
 	void *buf;
@@ -165,6 +177,8 @@ struct lab_arm {
 
 #define LAB_DISCARD	0x1	/* the peer does not copy out the bytes that arrive */
 #define LAB_TIME_ALL	0x2	/* @prepare and @finish count, too */
+#define LAB_SLOW	0x4	/* the peer reads little after each call, and soon no more fits */
+#define LAB_FULL	0x8	/* a step of an arm is repeated until the first pipe is full */
 
 /**
  * struct lab_path - one way for bytes to go
@@ -174,7 +188,7 @@ struct lab_arm {
  * @sink: opens the target of the bytes, or NULL
  * @prepare: runs before a step and is not measured, or NULL
  * @finish: runs after a step and is not measured, or NULL
- * @flags: LAB_DISCARD, LAB_TIME_ALL
+ * @flags: LAB_DISCARD, LAB_TIME_ALL, LAB_SLOW, LAB_FULL
  * @copies: how often each byte arrives
  */
 struct lab_path {
@@ -192,7 +206,8 @@ struct lab_path {
  * struct lab_counts - counters of the pipes of a case
  * @taken: bytes that entered private pipes without a copy
  * @copied: bytes that entered them by a copy
- * @held: bytes of memory that all pipes of the kind in use keep
+ * @held: bytes of memory that all pipes of the kind in use keep, and the one that
+ *	sendfile() has for the current task
  */
 struct lab_counts {
 	u64 taken;
@@ -205,11 +220,15 @@ struct lab_counts {
  * @ns: nanoseconds of each pass, 0 where there is nothing to measure
  * @counts: bytes taken and copied in all passes, memory held after one
  * @read: the most bytes that a pass read from disk
+ * @pinned: the most memory that a full pipe kept from other uses, in bytes
+ * @largest: the largest folio in it, in bytes
  */
 struct lab_result {
 	u64 ns[LAB_TIMES][LAB_MAX_ROUNDS];
 	struct lab_counts counts;
 	u64 read;
+	u64 pinned;
+	u64 largest;
 };
 
 /*
@@ -252,6 +271,8 @@ int lab_feed(struct lab *lab);
 void lab_rewind(struct lab *lab);
 void lab_next_file(struct lab *lab);
 struct lab_counts lab_count(struct lab *lab);
+void lab_look(struct lab *lab);
+ssize_t lab_empty_pipe(struct lab *lab, struct lab_pipe *pipe, ssize_t n);
 
 int lab_harden(bool on);
 int lab_patch(void *at, const u8 *code, size_t len);

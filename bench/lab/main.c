@@ -36,11 +36,14 @@ static void lab_show_arm(struct seq_file *m, const struct lab *lab,
 		   lab->ring, lab->pipes, lab->size, lab->bytes);
 	if (lab->order != LAB_ANY_ORDER)
 		seq_printf(m, "\"folios\":%lu,", PAGE_SIZE << lab->order);
-	seq_printf(m, "\"pairs\":%u,\"apart\":%d,\"shared\":%d,\"time\":\"%s\",",
-		   lab->pairs, lab->apart, lab->shared, names[time]);
+	seq_printf(m, "\"writers\":%u,\"readers\":%u,\"apart\":%d,",
+		   lab->writers, lab->readers, lab->apart);
+	seq_printf(m, "\"shared\":%d,\"time\":\"%s\",", lab->shared, names[time]);
 	seq_printf(m, "\"taken\":%llu,\"copied\":%llu,\"read\":%llu,",
 		   result->counts.taken, result->counts.copied, result->read);
-	seq_printf(m, "\"held\":%llu,\"ns\":[", result->counts.held);
+	seq_printf(m, "\"held\":%llu,\"pinned\":%llu,\"largest\":%llu,",
+		   result->counts.held, result->pinned, result->largest);
+	seq_puts(m, "\"ns\":[");
 	for (round = 0; round < lab->rounds; round++)
 		seq_printf(m, "%s%llu", round ? "," : "",
 			   result->ns[time][round]);
@@ -96,6 +99,10 @@ static int lab_parse_word(struct lab *lab, char *word)
 		return kstrtou32(value, 0, &lab->order);
 	if (!strcmp(word, "pairs"))
 		return kstrtou32(value, 0, &lab->pairs);
+	if (!strcmp(word, "writers"))
+		return kstrtou32(value, 0, &lab->writers);
+	if (!strcmp(word, "readers"))
+		return kstrtou32(value, 0, &lab->readers);
 	if (!strcmp(word, "chunk"))
 		return kstrtou32(value, 0, &lab->chunk);
 	if (!strcmp(word, "ring"))
@@ -123,14 +130,25 @@ static int lab_parse(struct lab *lab, char *words)
 	if (!lab->path || !lab->chunk || !lab->pipes ||
 	    lab->rounds > LAB_MAX_ROUNDS)
 		return -EINVAL;
-	if (!lab->pairs || lab->pairs > LAB_MAX_PAIRS ||
+	lab->writers = lab->writers ?: lab->pairs;
+	lab->readers = lab->readers ?: lab->pairs;
+	lab->pairs = max(lab->writers, lab->readers);
+	if (!lab->writers || !lab->readers || lab->pairs > LAB_MAX_PAIRS ||
 	    (!lab->shared && lab->pairs * (1 + lab->apart) > num_online_cpus()))
+		return -EINVAL;
+	/* A shared pipe can have more writers than readers; each reads the same share. */
+	if (lab->writers != lab->readers &&
+	    (!lab->shared || lab->bytes * lab->writers % lab->readers))
 		return -EINVAL;
 	/* A task that writes before it reads could wait for others that do the same. */
 	if (lab->shared && (!lab->apart || lab->path->sink))
 		return -EINVAL;
-	/* One task alone knows when it may write the next bytes to send, or tee. */
-	if (lab->apart && (lab->path->prepare || lab->bytes % lab->chunk))
+	/*
+	 * One task alone knows when it may write the next bytes to send, or tee, when
+	 * a slow reader is to read, and when a pipe is full.
+	 */
+	if (lab->apart && (lab->path->prepare || lab->bytes % lab->chunk ||
+			   lab->path->flags & (LAB_SLOW | LAB_FULL)))
 		return -EINVAL;
 	return 0;
 }

@@ -36,7 +36,7 @@ struct lab_runner {
 static s64 lab_read_all(struct lab *lab)
 {
 	s64 before = lab_now();
-	int ret = lab_read(lab, lab->bytes);
+	int ret = lab_read(lab, lab->bytes * lab->writers / lab->readers);
 
 	return ret ?: max(lab_now() - before, 1LL);
 }
@@ -86,7 +86,8 @@ static int lab_sum(struct lab *labs, struct lab_runner *runners, unsigned int nr
  */
 int lab_race(struct lab *labs, const struct lab_arm *arm)
 {
-	unsigned int i, nr = labs->pairs * (1 + lab_reads_apart(labs, arm));
+	unsigned int i, nr = labs->writers +
+			     (lab_reads_apart(labs, arm) ? labs->readers : 0);
 	struct lab_runner *runners __free(kfree) =
 		kcalloc(nr, sizeof(*runners), GFP_KERNEL);
 	atomic_t starting = ATOMIC_INIT(nr);
@@ -97,8 +98,8 @@ int lab_race(struct lab *labs, const struct lab_arm *arm)
 		struct lab_runner *one = &runners[i];
 		struct task_struct *task;
 
-		one->lab = &labs[i % labs->pairs];
-		one->arm = i < labs->pairs ? arm : NULL;
+		one->lab = &labs[i < labs->writers ? i : i - labs->writers];
+		one->arm = i < labs->writers ? arm : NULL;
 		one->starting = &starting;
 		init_completion(&one->done);
 		task = create_io_thread(lab_runner, one, NUMA_NO_NODE);

@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <map>
 
@@ -118,8 +119,8 @@ const Target targets[] = {
 	{9, {"module", every}, {"tee", "move", "relay"}, alone, 0, any, 1.0, spliced, "stock"},
 	{10, {"module", every}, {"vmsplice", "send"}, alone, 64 * KiB, 64 * KiB, 0.8, given, "stock"},
 	{10, {"module", every}, {"vmsplice", "send"}, alone, 64 * KiB, 64 * KiB, 1.3, given, "write"},
-	{11, {"module", "steal"}, {"discard"}, cold, 0, any, 1.0, taken, "stock"},
-	{11, {"module", "steal"}, {"discard"}, cold, 0, any, 1.3, taken, "copy"},
+	{11, {"module", "steal"}, {"discard", "slow"}, cold, 0, any, 1.0, taken, "stock"},
+	{11, {"module", "steal"}, {"discard", "slow"}, cold, 0, any, 1.3, taken, "copy"},
 	{12, {"module", every}, {"read"}, thousand, 64 * KiB, 64 * KiB, 0.9, spliced, "stock"},
 	{14, {"livepatch"}, {"read", "discard"}, hot, 64 * KiB, any, 1.15, spliced, "copy"},
 	{14, {"livepatch"}, {}, alone, 0, any, 1.0, spliced, "copy"},
@@ -166,13 +167,14 @@ std::string size(double bytes)
 
 std::string title(const Case &one)
 {
-	const std::string file = "file (" + one.fs + ", " + one.cache + ", " + size(one.size) +
-				 (one.folios ? ", folios up to " + size(one.folios) : "") +
-				 ") -> pipe -> ";
+	const std::string source = "file (" + one.fs + ", " + one.cache + ", " + size(one.size) +
+				   (one.folios ? ", folios up to " + size(one.folios) : "") + ")",
+			  file = source + " -> pipe -> ";
 	const std::map<std::string, std::string> paths = {
 		{"null", file + "/dev/null"},
 		{"read", file + "TCP, the reader copies out"},
 		{"discard", file + "TCP, the reader discards"},
+		{"slow", file + "TCP, a slow reader discards"},
 		{"file", file + "file"},
 		{"web", "1,000 files by Zipf's law (" + one.fs + ", " + one.cache + ", " +
 				size(one.size) + ") -> pipe -> TCP, the reader discards"},
@@ -185,6 +187,10 @@ std::string title(const Case &one)
 		{"vmsplice", "memory -> vmsplice -> read"},
 		{"produce", "memory, written anew each time -> vmsplice -> read"},
 		{"send", "memory -> vmsplice -> TCP, the reader copies out"},
+		{"pin-splice", source + " -> splice -> full pipe"},
+		{"pin-tee", source + " -> splice -> pipe -> tee -> full pipe"},
+		{"pin-vmsplice", "memory -> vmsplice -> full pipe"},
+		{"pin-write", "write -> full pipe"},
 	};
 	return paths.at(one.path) + ", calls of " + size(one.chunk) + ", " +
 	       (one.pipes > 1 ? text("%.0f pipes of ", one.pipes) : "pipes of ") + size(one.ring) +
@@ -192,11 +198,14 @@ std::string title(const Case &one)
 }
 
 // The tasks of a case, if there are several.
-std::string tasks(double pairs, bool apart, bool shared)
+std::string tasks(double writers, double readers, bool apart, bool shared)
 {
+	if (shared && writers == readers)
+		return text(", %.0f writers and as many readers of one pipe", writers);
 	if (shared)
-		return text(", %.0f writers and as many readers of one pipe", pairs);
-	return (pairs > 1 ? text(", %.0f at once", pairs) : "") +
+		return text(", %.0f writer%s and %.0f reader%s of one pipe", writers,
+			    writers > 1 ? "s" : "", readers, readers > 1 ? "s" : "");
+	return (writers > 1 ? text(", %.0f at once", writers) : "") +
 	       (apart ? ", the reader on another CPU" : "");
 }
 
@@ -225,7 +234,8 @@ void add(std::vector<Case> &cases, const std::string &line)
 		   number(line, "pipes"),
 		   number(line, "size"),
 		   number(line, "folios"),
-		   tasks(number(line, "pairs"), apart, number(line, "shared") > 0),
+		   tasks(number(line, "writers"), number(line, "readers"), apart,
+			 number(line, "shared") > 0),
 		   time(line, apart),
 		   {}};
 	found.title = title(found);
@@ -251,6 +261,8 @@ void add(std::vector<Case> &cases, const std::string &line)
 	arm->copied += number(line, "copied");
 	arm->read = std::max(arm->read, number(line, "read"));
 	arm->held = number(line, "held");
+	arm->pinned = std::max(arm->pinned, number(line, "pinned"));
+	arm->largest = std::max(arm->largest, number(line, "largest"));
 }
 
 std::string rate(const Case &one, const std::string &name, const std::string &against)
@@ -276,6 +288,24 @@ void print_case(std::ostream &out, const Case &one)
 		    << " | " << (arm.read ? size(arm.read) : "") << " | "
 		    << (arm.held ? size(arm.held) : "") << " |\n";
 	}
+}
+
+std::string kib(double bytes)
+{
+	return text("%.0f KiB", bytes / KiB);
+}
+
+// The memory of full pipes.
+void print_pins(std::ostream &out, const std::vector<Case> &pins)
+{
+	out << "\n## Memory that a full pipe pins\n\n"
+	    << "| | | pinned | of its capacity | largest folio | kept |\n"
+	    << "|---|---|--:|--:|--:|--:|\n";
+	for (const Case &one : pins)
+		for (const Arm &arm : one.arms)
+			out << "| " << one.title << " | " << arm.name << " | " << kib(arm.pinned)
+			    << text(" | %.2f | ", arm.pinned / one.ring) << kib(arm.largest)
+			    << " | " << (arm.held ? kib(arm.held) : "") << " |\n";
 }
 
 // The cases that answer "what does it cost me?".
@@ -437,7 +467,7 @@ void judge_reads(Verdicts &verdicts, const std::string &who, const Case &one)
 {
 	const Arm *stock = one.find("stock"), *arm = one.find(taken.arm(who));
 
-	if (one.path == "discard" && cold(one) && stock && arm)
+	if ((one.path == "discard" || one.path == "slow") && cold(one) && stock && arm)
 		verdicts.judge(11, who, one, arm->name + " reads no more from disk than stock",
 			       arm->read <= 1.02 * stock->read,
 			       size(arm->read) + " against " + size(stock->read));
@@ -452,7 +482,7 @@ void judge_scaling(Verdicts &verdicts, const std::string &who, const Case &two,
 		return alone(c) && c.path == two.path && c.fs == two.fs && c.cache == two.cache &&
 		       c.chunk == two.chunk && c.size == two.size && c.folios == two.folios;
 	});
-	if (two.tasks != tasks(2, false, false) || !by_wall(two) || one == cases.end())
+	if (two.tasks != tasks(2, 2, false, false) || !by_wall(two) || one == cases.end())
 		return;
 	const Samples both = rates(two, arm, "stock"), single = rates(*one, arm, "stock");
 	if (both.empty() || single.empty())
@@ -463,8 +493,31 @@ void judge_scaling(Verdicts &verdicts, const std::string &who, const Case &two,
 		       text("%.2f: %.2f, and %.2f for one", by_two / by_one, by_two, by_one));
 }
 
+// Whether an arm puts bytes into the pipes that @who changes.
+bool changes(const std::string &who, const std::string &arm)
+{
+	const Names module = {"private", "private-gift", "auto", "take"};
+
+	if (who == "module")
+		return std::ranges::count(module, arm) > 0;
+	if (who == "livepatch")
+		return arm == "harden";
+	return arm == "+" + who || arm.starts_with("+" + who + "-");
+}
+
+// Target 15: a pipe pins no more than its capacity and one folio, the largest that was in it.
+void judge_memory(Verdicts &verdicts, const std::string &who, const Case &one)
+{
+	for (const Arm &arm : one.arms)
+		if (changes(who, arm.name))
+			verdicts.judge(15, who, one,
+				       arm.name + " pins up to " + kib(one.ring + arm.largest),
+				       arm.pinned <= one.ring + arm.largest, kib(arm.pinned));
+}
+
 // Each target in each case that it applies to.
-void print_targets(std::ostream &out, const std::vector<Case> &cases, const Names &series)
+void print_targets(std::ostream &out, const std::vector<Case> &cases, const std::vector<Case> &pins,
+		   const Names &series)
 {
 	Verdicts verdicts;
 
@@ -478,6 +531,9 @@ void print_targets(std::ostream &out, const std::vector<Case> &cases, const Name
 	for (const std::string &who : parties({"module", every}, series))
 		for (const Case &two : cases)
 			judge_scaling(verdicts, who, two, cases);
+	for (const std::string &who : parties({"module", "livepatch", every}, series))
+		for (const Case &one : pins)
+			judge_memory(verdicts, who, one);
 	verdicts.print_rows(out);
 	for (const std::string &who : parties({"module", "livepatch", every}, series))
 		verdicts.print_count(out, who);
@@ -506,8 +562,9 @@ void print_json(std::ostream &out, const std::vector<Case> &cases)
 				    "%.1f, \"max\": %.1f}, ",
 				    arm.ns.size(), Middle(arm.ns).median, *least, *most)
 			    << text("\"taken\": %.0f, \"copied\": %.0f, \"read\": %.0f, \"kept\": "
-				    "%.0f}",
-				    arm.taken, arm.copied, arm.read, arm.held);
+				    "%.0f, \"pinned\": %.0f, \"largest\": %.0f}",
+				    arm.taken, arm.copied, arm.read, arm.held, arm.pinned,
+				    arm.largest);
 			between = ",\n";
 		}
 	}
@@ -532,11 +589,18 @@ int main(int argc, char **argv)
 	}
 	std::ofstream json(folder + "/lab.json"), summary(folder + "/summary.md"),
 		tables(folder + "/tables.md"), plot(folder + "/lab.svg");
+	print_json(json, cases);
+	failed |= cases.empty();
+
+	const auto rest = std::ranges::stable_partition(cases, std::not_fn(&Case::pins));
+	const std::vector<Case> pins(rest.begin(), rest.end());
+	cases.erase(rest.begin(), rest.end());
 	print_summary(summary, cases, series);
 	for (const Case &one : cases)
 		print_case(tables, one);
-	print_targets(tables, cases, series);
-	print_json(json, cases);
+	if (!pins.empty())
+		print_pins(tables, pins);
+	print_targets(tables, cases, pins, series);
 	print_plot(plot, cases, series);
-	return cases.empty() || failed;
+	return failed;
 }

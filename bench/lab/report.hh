@@ -18,6 +18,7 @@ struct Arm {
 	std::string name;
 	Samples ns;                                       // of each round, for 4 KiB
 	double taken = 0, copied = 0, read = 0, held = 0; // bytes
+	double pinned = 0, largest = 0; // bytes: by a full pipe, and by one folio in it
 };
 
 /** A path for the bytes and the sizes. */
@@ -28,6 +29,8 @@ struct Case {
 	std::string tasks, time; // empty if one task does all: then the time is its CPU time
 	std::vector<Arm> arms;
 
+	/** Whether it measures the memory of a full pipe, and no speed. */
+	bool pins() const { return path.starts_with("pin-"); }
 	const Arm *find(const std::string &name) const
 	{
 		for (const Arm &arm : arms)

@@ -94,6 +94,42 @@ static int lab_warm(struct lab *lab)
 	return 0;
 }
 
+/* Repeat the step of @arm until the first pipe is full. */
+static ssize_t lab_fill(struct lab *lab, const struct lab_arm *arm)
+{
+	ssize_t n, done = 0;
+
+	lab->filling = true;
+	do {
+		n = lab->path->prepare ? lab->path->prepare(lab) : 0;
+		n = n ?: arm->step(lab);
+		done += max_t(ssize_t, n, 0);
+	} while (n > 0);
+	lab->filling = false;
+	return n == -EAGAIN ? done : n ?: -EIO;
+}
+
+/*
+ * Fill the first pipe, read all but a byte, and fill it again: then it can hold a whole
+ * folio for that byte, besides all that it has room for.
+ */
+static ssize_t lab_pin(struct lab *lab, const struct lab_arm *arm)
+{
+	ssize_t more, ret, n = lab_fill(lab, arm);
+
+	if (n <= 0)
+		return n ?: -EIO;
+	ret = lab_empty_pipe(lab, lab->pipe, n - 1);
+	if (ret < 0)
+		return ret;
+	more = lab_fill(lab, arm);
+	if (more < 0)
+		return more;
+	lab_look(lab);
+	ret = lab_empty_pipe(lab, lab->pipe, more + 1);
+	return ret < 0 ? ret : n + more;
+}
+
 /* One chunk, and the time for it added to @ns if it has something to leave out. */
 static ssize_t lab_step(struct lab *lab, const struct lab_arm *arm, bool part,
 			s64 *ns)
@@ -102,6 +138,8 @@ static ssize_t lab_step(struct lab *lab, const struct lab_arm *arm, bool part,
 	ssize_t n;
 	int ret;
 
+	if (path->flags & LAB_FULL)
+		return lab_pin(lab, arm);
 	ret = path->prepare ? path->prepare(lab) : 0;
 	if (ret)
 		return ret;
@@ -138,7 +176,10 @@ static int lab_begin(struct lab *lab, const struct lab_arm *arm)
 	lab_rewind(lab);
 	lab->crc = 0;
 	lab->moved = 0;
+	lab->refused = false;
 	lab->got = 0;
+	lab->pinned = 0;
+	lab->largest = 0;
 	memset(lab->ns, 0, sizeof(lab->ns));
 	return 0;
 }
@@ -177,8 +218,11 @@ s64 lab_move(struct lab *lab, const struct lab_arm *arm)
 /* Read what is left of a pass. */
 static int lab_finish(struct lab *lab, const struct lab_arm *arm)
 {
-	int ret = lab_reads_apart(lab, arm) ? lab_read(lab, lab->moved) : 0;
+	int ret = 0;
 
+	/* Those who share a pipe have read all of it. */
+	if (lab_reads_apart(lab, arm) && !lab->shared)
+		ret = lab_read(lab, lab->moved);
 	while (lab->pending && !ret) {
 		ret = lab_receive(lab, 0);
 		cond_resched();
@@ -283,9 +327,18 @@ static int lab_compare(struct lab *lab, const struct lab_arm *arm)
 	int ret;
 	u32 crc;
 
-	/* Which bytes of a shared pipe a reader gets is not known. */
-	if (to_null || lab->shared || arm->flags & LAB_NO_OUTPUT)
+	/*
+	 * Which bytes of a shared pipe a reader gets is not known, and what fills a
+	 * pipe is only a part of the source.
+	 */
+	if (to_null || lab->shared || arm->flags & LAB_NO_OUTPUT ||
+	    lab->path->flags & LAB_FULL)
 		return 0;
+	if (lab->path->flags & LAB_SLOW && !lab->refused) {
+		pr_err("lab: %s by %s never offers more than fits\n",
+		       lab->path->name, arm->name);
+		return -EINVAL;
+	}
 	ret = lab_checksum(lab, lab->moved * max(lab->path->copies, 1U), &crc);
 	if (!ret && to_file)
 		ret = lab_checksum_target(lab, lab->moved, &lab->crc);
@@ -352,6 +405,8 @@ static int lab_measure(struct lab *labs, const struct lab_arm *arm,
 	result->counts.copied += after.copied - before.copied;
 	result->counts.held = after.held;
 	result->read = max(result->read, labs->read);
+	result->pinned = max(result->pinned, labs->pinned);
+	result->largest = max(result->largest, labs->largest);
 	return 0;
 }
 
