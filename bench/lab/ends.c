@@ -705,10 +705,11 @@ void lab_look(struct lab *lab)
 /**
  * lab_count() - Ask the pipes.
  * @lab: the case
+ * @machine: count the pools of the machine, too, and the pipe of this task's sendfile()
  *
  * Return: the sums.
  */
-struct lab_counts lab_count(struct lab *lab)
+struct lab_counts lab_count(struct lab *lab, bool machine)
 {
 	struct lab_counts counts = {};
 	unsigned int i, cpu, largest = 0, pages = 0;
@@ -724,11 +725,11 @@ struct lab_counts lab_count(struct lab *lab)
 		pages += lab_pages(lab, i, &largest);
 	}
 	/* This machine has nothing to do but the case. */
-	if (IS_ENABLED(CONFIG_PRIVPIPE) && lab->pipe == lab->private) {
+	if (machine && IS_ENABLED(CONFIG_PRIVPIPE) && lab->pipe == lab->private) {
 		for_each_possible_cpu(cpu)
 			for (i = 0; i <= PP_MAX_ORDER; i++)
 				pages += per_cpu_ptr(&pp_pools[i], cpu)->nr << i;
-	} else if (current->splice_pipe) {
+	} else if (machine && current->splice_pipe) {
 		pages += lab_stock_pages(current->splice_pipe, &largest);
 	}
 	counts.held = (u64)pages << PAGE_SHIFT;

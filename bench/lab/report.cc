@@ -36,7 +36,8 @@ struct Way {
 };
 
 const Way spliced{"private", "harden", "copy", "stock", "stock"};
-const Way taken{"auto", "harden", "copy", "stock-take", "stock"};
+const Way taken{"take", "harden", "copy", "stock-take", "stock"};
+const Way settled{"auto", "harden", "copy", "stock-take", "stock"};
 const Way given{"private-gift", "harden", "copy", "stock", "stock"};
 const Way sent{"sendfile-private", "sendfile-harden", "sendfile-copy", "sendfile", "sendfile"};
 
@@ -127,7 +128,7 @@ const Target targets[] = {
 	{14, {"livepatch"}, {}, alone, 0, any, 1.0, sent, "sendfile-copy"},
 	{16, {"module"}, {"read"}, hot, 64 * KiB, any, 1.15, spliced, "readwrite"},
 	{17, {"module"}, {"read"}, hot, 64 * KiB, any, 0.95, sent, "sendfile"},
-	{18, {"module"}, {"web"}, hot, 0, any, 0.95, taken, "private"},
+	{18, {"module"}, {"web"}, hot, 0, any, 0.95, settled, "private"},
 };
 // clang-format on
 

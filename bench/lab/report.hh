@@ -54,12 +54,13 @@ struct Case {
 /** A median, and the interval in which it lies with a certainty of 95 %. */
 struct Middle {
 	double median, low, high;
+	bool sure; // there are enough samples for such an interval
 
-	explicit Middle(Samples s)
+	explicit Middle(Samples s) : sure(s.size() >= 6)
 	{
 		std::sort(s.begin(), s.end());
 		const auto n = s.size();
-		const auto rank = std::max(0.0, n / 2.0 - 0.98 * std::sqrt(n));
+		const auto rank = std::max(0.0, n / 2.0 - 0.98 * std::sqrt(n) - 0.5);
 		median = s[n / 2];
 		low = s[size_t(rank)];
 		high = s[n - 1 - size_t(rank)];
@@ -67,6 +68,8 @@ struct Middle {
 	bool equal() const { return low <= 1 && 1 <= high; }
 	std::string print() const
 	{
+		if (!sure)
+			return text("%.2f", median);
 		return text("%.2f (%.2f to %.2f)%s", median, low, high, equal() ? " =" : "");
 	}
 };

@@ -373,7 +373,7 @@ static struct lab_counts lab_count_all(struct lab *labs)
 	struct lab *lab;
 
 	for (lab = labs; lab < labs + labs->pairs; lab++) {
-		struct lab_counts counts = lab_count(lab);
+		struct lab_counts counts = lab_count(lab, lab == labs);
 
 		sum.taken += counts.taken;
 		sum.copied += counts.copied;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Files that report to watches but ask no permission: since 6.14, and in later ones of 6.12. */
+/*
+ * Files that report to watches but ask no permission: since 6.14, and in 6.12 since
+ * some version between .95 and .107.
+ */
 #ifndef PRIVPIPE_COMPAT_FMODE_H
 #define PRIVPIPE_COMPAT_FMODE_H
 
