@@ -703,16 +703,15 @@ void lab_look(struct lab *lab)
 }
 
 /**
- * lab_count() - Ask the pipes.
+ * lab_count() - Ask the pipes of one pair.
  * @lab: the case
- * @machine: count the pools of the machine, too, and the pipe of this task's sendfile()
  *
  * Return: the sums.
  */
-struct lab_counts lab_count(struct lab *lab, bool machine)
+struct lab_counts lab_count(struct lab *lab)
 {
 	struct lab_counts counts = {};
-	unsigned int i, cpu, largest = 0, pages = 0;
+	unsigned int i, largest = 0, pages = 0;
 
 	for (i = 0; i < max(lab->pipes, 2U); i++) {
 		struct pp_ring *ring = IS_ENABLED(CONFIG_PRIVPIPE) ?
@@ -724,14 +723,28 @@ struct lab_counts lab_count(struct lab *lab, bool machine)
 		}
 		pages += lab_pages(lab, i, &largest);
 	}
-	/* This machine has nothing to do but the case. */
-	if (machine && IS_ENABLED(CONFIG_PRIVPIPE) && lab->pipe == lab->private) {
+	counts.held = (u64)pages << PAGE_SHIFT;
+	return counts;
+}
+
+/**
+ * lab_held_outside() - Memory that is kept for pipes, but in none of the case's.
+ * @lab: the case
+ *
+ * This machine has nothing to do but the case.
+ *
+ * Return: bytes: of the module's pools, or of the pipe that sendfile() has for this task.
+ */
+u64 lab_held_outside(struct lab *lab)
+{
+	unsigned int i, cpu, largest = 0, pages = 0;
+
+	if (IS_ENABLED(CONFIG_PRIVPIPE) && lab->pipe == lab->private) {
 		for_each_possible_cpu(cpu)
 			for (i = 0; i <= PP_MAX_ORDER; i++)
 				pages += per_cpu_ptr(&pp_pools[i], cpu)->nr << i;
-	} else if (machine && current->splice_pipe) {
-		pages += lab_stock_pages(current->splice_pipe, &largest);
+	} else if (current->splice_pipe) {
+		pages = lab_stock_pages(current->splice_pipe, &largest);
 	}
-	counts.held = (u64)pages << PAGE_SHIFT;
-	return counts;
+	return (u64)pages << PAGE_SHIFT;
 }

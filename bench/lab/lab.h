@@ -270,7 +270,8 @@ void lab_hang_up(struct lab *lab, bool reader);
 int lab_feed(struct lab *lab);
 void lab_rewind(struct lab *lab);
 void lab_next_file(struct lab *lab);
-struct lab_counts lab_count(struct lab *lab, bool machine);
+struct lab_counts lab_count(struct lab *lab);
+u64 lab_held_outside(struct lab *lab);
 void lab_look(struct lab *lab);
 ssize_t lab_empty_pipe(struct lab *lab, struct lab_pipe *pipe, ssize_t n);
 

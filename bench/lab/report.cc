@@ -35,6 +35,9 @@ struct Way {
 	}
 };
 
+// Paths to a network card, where pages of a cold file can be taken.
+const Names to_card{"discard", "slow"};
+
 const Way spliced{"private", "harden", "copy", "stock", "stock"};
 const Way taken{"take", "harden", "copy", "stock-take", "stock"};
 const Way settled{"auto", "harden", "copy", "stock-take", "stock"};
@@ -120,8 +123,8 @@ const Target targets[] = {
 	{9, {"module", every}, {"tee", "move", "relay"}, alone, 0, any, 1.0, spliced, "stock"},
 	{10, {"module", every}, {"vmsplice", "send"}, alone, 64 * KiB, 64 * KiB, 0.8, given, "stock"},
 	{10, {"module", every}, {"vmsplice", "send"}, alone, 64 * KiB, 64 * KiB, 1.3, given, "write"},
-	{11, {"module", "steal"}, {"discard", "slow"}, cold, 0, any, 1.0, taken, "stock"},
-	{11, {"module", "steal"}, {"discard", "slow"}, cold, 0, any, 1.3, taken, "copy"},
+	{11, {"module", "steal"}, to_card, cold, 0, any, 1.0, taken, "stock"},
+	{11, {"module", "steal"}, to_card, cold, 0, any, 1.3, taken, "copy"},
 	{12, {"module", every}, {"read"}, thousand, 64 * KiB, 64 * KiB, 0.9, spliced, "stock"},
 	{14, {"livepatch"}, {"read", "discard"}, hot, 64 * KiB, any, 1.15, spliced, "copy"},
 	{14, {"livepatch"}, {}, alone, 0, any, 1.0, spliced, "copy"},
@@ -468,7 +471,7 @@ void judge_reads(Verdicts &verdicts, const std::string &who, const Case &one)
 {
 	const Arm *stock = one.find("stock"), *arm = one.find(taken.arm(who));
 
-	if ((one.path == "discard" || one.path == "slow") && cold(one) && stock && arm)
+	if (std::ranges::count(to_card, one.path) && cold(one) && stock && arm)
 		verdicts.judge(11, who, one, arm->name + " reads no more from disk than stock",
 			       arm->read <= 1.02 * stock->read,
 			       size(arm->read) + " against " + size(stock->read));

@@ -369,11 +369,11 @@ static int lab_verify(struct lab *labs, const struct lab_arm *arm)
 /* Add what the pipes of all pairs have counted. */
 static struct lab_counts lab_count_all(struct lab *labs)
 {
-	struct lab_counts sum = {};
+	struct lab_counts sum = { .held = lab_held_outside(labs) };
 	struct lab *lab;
 
 	for (lab = labs; lab < labs + labs->pairs; lab++) {
-		struct lab_counts counts = lab_count(lab, lab == labs);
+		struct lab_counts counts = lab_count(lab);
 
 		sum.taken += counts.taken;
 		sum.copied += counts.copied;
