@@ -131,6 +131,14 @@ const Exit exits[] = {
 	{"to_stock_pipe", by_splice<Kind::stock_pipe>},
 };
 
+/* XFS zeroes part of a large folio, but drops single pages; RT kernels have no others. */
+bool leaves_the_page(Kind kind, const Change &change)
+{
+	return change.stock == Content::kept ||
+	       (kind == Kind::xfs && change.make == punch_part_of_a_page &&
+		access("/sys/kernel/mm/transparent_hugepage", F_OK) != 0);
+}
+
 enum class State { clean, dirty };
 
 void PrintTo(State state, std::ostream *out)
@@ -158,7 +166,8 @@ protected:
 TEST_P(FileInPipe, StaysAsItWasUnlessThePagesAreShared)
 {
 	const Change &change = std::get<Change>(GetParam());
-	Content content = change.stock == Content::kept ? Content::kept : expected().file_written;
+	const bool kept = leaves_the_page(std::get<Kind>(GetParam()), change);
+	const Content content = kept ? Content::kept : expected().file_written;
 
 	ASSERT_EQ(std::get<Entry>(GetParam()).fill(file.get(), pipe.out()), moved(size));
 	change.make(file.get());
