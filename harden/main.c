@@ -346,6 +346,9 @@ static void __exit pph_exit(void)
 	sysfs_remove_groups(&THIS_MODULE->mkobj.kobj, pph_groups);
 	if (pph_mode_is("audit"))
 		pph_audit_stop();
+	/* A livepatch that replaces all others drops this one without its callbacks. */
+	pph_fuse_stop(NULL);
+	pph_nfsd_stop(NULL);
 	pph_exceptions_drop();
 	pp_pools_exit();
 }

@@ -36,9 +36,9 @@ std::string contents(const std::string &path)
 
 } // namespace
 
-std::string module_image()
+std::string module_image(const std::string &name)
 {
-	const std::string path = "/lib/privpipe_harden.ko";
+	const std::string path = "/lib/" + name + ".ko";
 	std::string image = contents(path);
 
 	if (image.empty())
@@ -65,9 +65,9 @@ void disable()
 	std::ofstream(livepatch(our_name, "enabled")) << 0 << std::flush;
 }
 
-bool in_transition()
+bool in_transition(const std::string &name)
 {
-	return contents(livepatch(our_name, "transition")) == "1\n";
+	return contents(livepatch(name, "transition")) == "1\n";
 }
 
 Result soften(const std::string &name)

@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-/** The module's file, /lib/privpipe_harden.ko, as bytes. */
-std::string module_image();
+/** The file of a module in /lib, as bytes. */
+std::string module_image(const std::string &name = "privpipe_harden");
 
 /** init_module(2) of @image with @parameters such as "mode=audit". */
 Result load_image(std::string_view image, const char *parameters = "");
@@ -25,8 +25,8 @@ Result soften(const std::string &name = "privpipe_harden");
 
 /** Starts to disable the livepatch, and returns at once. */
 void disable();
-/** True while some tasks have changed over and others have not. */
-bool in_transition();
+/** True while some tasks have changed over to the livepatch called @name and others have not. */
+bool in_transition(const std::string &name = "privpipe_harden");
 
 struct Said {
 	int status; /* of its end */

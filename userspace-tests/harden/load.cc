@@ -128,6 +128,24 @@ TEST(Loading, BesideAnotherLivepatchOfTheSameFunctionIsRefused)
 	expect_untouched();
 }
 
+/* A function of its own that it left traced would be in memory that is used for something else. */
+TEST(Loading, AgainAfterALivepatchThatReplacesAllOthers)
+{
+	ASSERT_EQ(harden(), moved(0));
+	ASSERT_EQ(load_image(module_image("replacing")), moved(0));
+	while (in_transition("replacing"))
+		std::this_thread::sleep_for(10ms);
+	EXPECT_EQ(file_in_pipe(), Seen::new_bytes);
+	EXPECT_EQ(soften(), moved(0));
+	expect_untouched();
+
+	EXPECT_EQ(harden(), moved(0));
+	EXPECT_EQ(file_in_pipe(), Seen::old_bytes);
+	EXPECT_EQ(soften(), moved(0));
+	EXPECT_EQ(soften("replacing"), moved(0));
+	expect_untouched();
+}
+
 TEST(Loading, WhereAFunctionIsMissingIsRefused)
 {
 	KernelLog log;
