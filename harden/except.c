@@ -16,7 +16,6 @@
 
 #include <linux/cgroup.h>
 #include <linux/livepatch.h>
-#include <linux/mutex.h>
 #include <linux/rcupdate.h>
 #include <linux/skbuff.h>
 #include <linux/slab.h>
@@ -33,11 +32,11 @@
 
 struct pph_exception {
 	struct cgroup *cgroup;
-	char path[];
+	char path[PPH_MAX_PATH];	/* from the root, whoever added it */
 };
 
 DEFINE_STATIC_KEY_FALSE(pph_any_exception);
-static DEFINE_MUTEX(pph_exceptions_lock);
+DEFINE_MUTEX(pph_exceptions_lock);
 static struct pph_exception __rcu *pph_exceptions[PPH_MAX_EXCEPTIONS];
 static bool pph_stock_known;
 
@@ -142,15 +141,15 @@ static void pph_drop(unsigned int i)
 	kfree(exception);
 }
 
-/* A free place; one of the same path, or of a cgroup that is gone, is free. */
-static int pph_place(const char *path)
+/* A free place; that of the same cgroup, or of one that is gone, is free. */
+static int pph_place(const struct cgroup *cgroup)
 {
 	int i, place = -ENOSPC;
 
 	for (i = 0; i < PPH_MAX_EXCEPTIONS; i++) {
 		const struct pph_exception *old = pph_exception(i);
 
-		if (old && (pph_is_gone(old) || !strcmp(old->path, path)))
+		if (old && (pph_is_gone(old) || old->cgroup == cgroup))
 			pph_drop(i);
 		if (!pph_exception(i))
 			place = i;
@@ -160,31 +159,30 @@ static int pph_place(const char *path)
 
 static int pph_add(const char *path)
 {
-	const size_t size = strlen(path) + 1;
+	struct cgroup *cgroup = cgroup_get_from_path(path);
 	struct pph_exception *exception;
-	struct cgroup *cgroup;
 	int ret;
 
-	if (size > PPH_MAX_PATH)
-		return -ENAMETOOLONG;
-	cgroup = cgroup_get_from_path(path);
 	if (IS_ERR(cgroup))
 		return PTR_ERR(cgroup);
 	ret = -EINVAL;	/* The root has all programs, and the kernel's threads. */
 	if (!cgroup_parent(cgroup))
 		goto put;
 	ret = -ENOMEM;
-	exception = kmalloc(struct_size(exception, path, size), GFP_KERNEL);
+	exception = kzalloc(sizeof(*exception), GFP_KERNEL);
 	if (!exception)
 		goto put;
 	exception->cgroup = cgroup;
-	strscpy(exception->path, path, size);
-	ret = pph_place(path);
+	cgroup_path(cgroup, exception->path, sizeof(exception->path));
+	ret = -ENAMETOOLONG;	/* what does not fit is cut */
+	if (strlen(exception->path) == sizeof(exception->path) - 1)
+		goto free;
+	ret = pph_place(cgroup);
 	if (ret < 0)
 		goto free;
 	rcu_assign_pointer(pph_exceptions[ret], exception);
 	static_branch_inc(&pph_any_exception);
-	pr_info("exception: programs in %s share pages\n", path);
+	pr_info("exception: programs in %s share pages\n", exception->path);
 	return 0;
 
 free:
@@ -196,18 +194,19 @@ put:
 
 static int pph_remove(const char *path)
 {
-	int i;
+	struct cgroup *cgroup = cgroup_get_from_path(path);
+	int i, ret = -ENOENT;
 
-	for (i = 0; i < PPH_MAX_EXCEPTIONS; i++) {
-		const struct pph_exception *exception = pph_exception(i);
-
-		if (exception && !strcmp(exception->path, path)) {
+	if (IS_ERR(cgroup))
+		return PTR_ERR(cgroup);
+	for (i = 0; i < PPH_MAX_EXCEPTIONS && ret; i++)
+		if (pph_exception(i) && pph_exception(i)->cgroup == cgroup) {
+			pr_info("exception: no longer for %s\n", pph_exception(i)->path);
 			pph_drop(i);
-			pr_info("exception: no longer for %s\n", path);
-			return 0;
+			ret = 0;
 		}
-	}
-	return -ENOENT;
+	cgroup_put(cgroup);
+	return ret;
 }
 
 static ssize_t pph_exceptions_show(pp_module_attribute *attr,

@@ -6,6 +6,7 @@
 #include <linux/ftrace.h>
 #include <linux/jump_label.h>
 #include <linux/livepatch.h>
+#include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/pipe_fs_i.h>
 #include <linux/splice.h>
@@ -90,6 +91,7 @@ void pph_audit_stop(void);
 
 /* except.c */
 DECLARE_STATIC_KEY_FALSE(pph_any_exception);
+extern struct mutex pph_exceptions_lock;
 bool pph_caller_is_excepted(void);
 void pph_exceptions_drop(void);
 extern const struct attribute_group pph_exceptions_group;

@@ -325,10 +325,15 @@ static int __init pph_init(void)
 	ret = pp_pools_init();
 	if (ret)
 		return ret;
+	/* Whoever sets an exception waits until the stock functions are known. */
+	mutex_lock(&pph_exceptions_lock);
 	ret = sysfs_create_groups(kobj, pph_groups);
-	if (ret)
+	if (ret) {
+		mutex_unlock(&pph_exceptions_lock);
 		goto no_files;
+	}
 	ret = pph_start();
+	mutex_unlock(&pph_exceptions_lock);
 	if (!ret)
 		return 0;
 	pr_err("not loaded, nothing is changed: error %d\n", ret);

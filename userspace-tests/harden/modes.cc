@@ -4,16 +4,19 @@
 #include "pipe/fuse.hh"
 #include "pipe/kinds.hh"
 #include "pipe/pipe.hh"
+#include "support/async.hh"
 #include "support/cgroup.hh"
 #include "support/child.hh"
 #include "support/files.hh"
 
 #include <gtest/gtest.h>
 
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <cstring>
 #include <fstream>
 #include <map>
 
@@ -329,7 +332,7 @@ TEST(Exceptions, AreForRootAndForCgroupsThatExist)
 	EXPECT_EQ(except("+/"), failed(EINVAL)) << "everybody";
 	EXPECT_EQ(except("+none"), failed(EINVAL));
 	EXPECT_EQ(except("/none"), failed(EINVAL));
-	EXPECT_EQ(except("+/" + std::string(300, 'x')), failed(ENAMETOOLONG));
+	EXPECT_EQ(except("+/" + std::string(300, 'x')), failed(ENOENT));
 	EXPECT_EQ(in_child([] {
 			  become_unprivileged();
 			  require(access(exceptions, R_OK) && access(exceptions, W_OK),
@@ -337,6 +340,56 @@ TEST(Exceptions, AreForRootAndForCgroupsThatExist)
 		  }),
 		  "");
 	EXPECT_EQ(soften(), moved(0));
+}
+
+/* A cgroup is one exception, whatever root calls it. */
+TEST(Exceptions, HaveThePathFromTheRoot)
+{
+	const std::string below = "/sys/fs/cgroup" + cgroup + "/" + std::string(250, 'x');
+	Cgroup group;
+
+	ASSERT_EQ(harden(), moved(0));
+	EXPECT_EQ(except("+/" + cgroup + "/"), moved(cgroup.size() + 3));
+	EXPECT_EQ(except("+" + cgroup), moved(cgroup.size() + 1));
+	EXPECT_EQ(excepted(), cgroup + "\n");
+	EXPECT_EQ(except("-" + cgroup + "/"), moved(cgroup.size() + 2));
+	EXPECT_EQ(excepted(), "");
+	EXPECT_EQ(in_child([&] {
+			  group.enter();
+			  checked(unshare(CLONE_NEWCGROUP), "unshare");
+			  require(except("+/") == moved(2), "not added");
+		  }),
+		  "");
+	EXPECT_EQ(excepted(), cgroup + "\n");
+
+	checked(mkdir(below.c_str(), 0755), "mkdir");
+	EXPECT_EQ(except("+" + below.substr(strlen("/sys/fs/cgroup"))), failed(ENAMETOOLONG));
+	checked(rmdir(below.c_str()), "rmdir");
+	EXPECT_EQ(soften(), moved(0));
+}
+
+/* What the stock functions are is known only then; before, they would have returned 0. */
+TEST(Exceptions, CanBeAddedWhileTheModuleLoads)
+{
+	Cgroup group;
+
+	for (int i = 0; i < 2; i++) {
+		Async adding([] {
+			while (access(exceptions, F_OK) != 0)
+				sched_yield();
+			return except("+" + cgroup);
+		});
+
+		EXPECT_EQ(harden(), moved(0));
+		EXPECT_EQ(adding.get(), moved(cgroup.size() + 1));
+		for (const Path &path : paths)
+			EXPECT_EQ(in_child([&] {
+					  group.enter();
+					  require(path.shares(), std::string(path.name) + " copies");
+				  }),
+				  "");
+		EXPECT_EQ(soften(), moved(0));
+	}
 }
 
 TEST(Exceptions, EndWithTheirCgroup)
