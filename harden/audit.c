@@ -169,7 +169,7 @@ int pph_audit_start(void)
 	if (!pph_users)
 		return -ENOMEM;
 	for (i = 0; i < PPH_NR_POINTS; i++) {
-		pph_ops[i].flags = FTRACE_OPS_FL_RECURSION;
+		pph_ops[i].flags = FTRACE_OPS_FL_RECURSION | FTRACE_OPS_FL_PERMANENT;
 		pph_ops[i].private = (void *)&pph_points[i];
 		ret = pph_set_filter(&pph_ops[i], &pph_points[i]);
 		if (ret)
@@ -180,6 +180,7 @@ int pph_audit_start(void)
 			pph_ops[i].func = NULL;
 			pr_err("%s can't be watched: error %d\n",
 			       pph_points[i].name, ret);
+			pph_check_tracing(); /* which says so if none can */
 			goto stop;
 		}
 	}

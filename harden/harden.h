@@ -123,6 +123,7 @@ int pph_check_types(void);
 #ifdef CONFIG_LIVEPATCH
 extern struct klp_func pph_funcs[];
 #endif
+int pph_check_tracing(void);
 int pph_set_filter(struct ftrace_ops *ops, const struct pph_point *point);
 int pph_hook(struct ftrace_ops *ops, const char *name);
 void pph_unhook(struct ftrace_ops *ops);

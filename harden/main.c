@@ -251,11 +251,25 @@ static int pph_try(const struct pph_point *points, unsigned int nr,
 	return ret;
 }
 
+/**
+ * pph_check_tracing() - Whether all functions are there and can be traced.
+ *
+ * Return: 0, or an error, which has been logged.
+ */
+int pph_check_tracing(void)
+{
+	int ret = pph_try(pph_points, PPH_NR_POINTS, FTRACE_OPS_FL_PERMANENT);
+
+	if (ret == -EBUSY)
+		pr_err("ftrace is disabled, see the sysctl kernel.ftrace_enabled\n");
+	return ret;
+}
+
 /*
  * The livepatch core would silently override another livepatch of the same function.
  * ftrace allows only one redirection of a function at a time, so ask ftrace.
  */
-static int pph_check(void)
+static int pph_check_redirection(void)
 {
 	const unsigned long redirect =
 		FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT;
@@ -263,12 +277,8 @@ static int pph_check(void)
 	int ret;
 
 	ret = pph_try(pph_points, PPH_NR_POINTS, redirect);
-	if (ret != -EBUSY)
+	if (ret != -EBUSY || pph_check_tracing())
 		return ret;
-	if (pph_try(pph_points, PPH_NR_POINTS, FTRACE_OPS_FL_PERMANENT)) {
-		pr_err("ftrace is disabled, see the sysctl kernel.ftrace_enabled\n");
-		return ret;
-	}
 	for (i = 0; i < PPH_NR_POINTS; i++)
 		if (pph_try(&pph_points[i], 1, redirect))
 			pr_err("%s is already redirected, by another livepatch or the like\n",
@@ -279,9 +289,8 @@ static int pph_check(void)
 static int pph_enforce(void)
 {
 	unsigned int i;
-	int ret = pph_check();
+	int ret = pph_check_redirection() ?: pph_check_types();
 
-	ret = ret ?: pph_check_types();
 	if (ret)
 		return ret;
 	for (i = 0; i < PPH_NR_POINTS; i++) {

@@ -239,6 +239,7 @@ TEST(Loading, WhereFunctionTracingIsOffIsRefused)
 
 		EXPECT_EQ(load_image(module_image()), failed(EBUSY));
 		EXPECT_TRUE(log.says("privpipe_harden: ftrace is disabled")) << log.text();
+		EXPECT_EQ(load_image(module_image(), "mode=audit"), failed(EBUSY));
 	}
 	expect_untouched();
 }
