@@ -5,6 +5,7 @@
 #include <linux/sched/user.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
+#include <linux/workqueue.h>
 
 #include "arena.h"
 #include "support.h"
@@ -311,6 +312,39 @@ static void arena_test_gift_of_pinned_page(struct kunit *test)
 	}
 }
 
+struct locked_page {
+	struct delayed_work unlock;
+	struct page *page;
+};
+
+static void unlock_later(struct work_struct *work)
+{
+	unlock_page(container_of(work, struct locked_page, unlock.work)->page);
+}
+
+/* A fault locks the page that it has mapped, and has no reference to it. */
+static void arena_test_gift_of_locked_page(struct kunit *test)
+{
+	char __user *memory = make_arena(test, 4 * PAGE_SIZE);
+	struct locked_page locked;
+	struct file *ends[2];
+
+	pp_test_pipe(test, 16, 0, ends);
+	KUNIT_ASSERT_EQ(test, get_user_pages_fast((unsigned long)memory, 1, FOLL_WRITE,
+						  &locked.page), 1);
+	lock_page(locked.page);
+	put_page(locked.page);
+	/* It is refused, and then copied: that waits until it is unlocked. */
+	INIT_DELAYED_WORK_ONSTACK(&locked.unlock, unlock_later);
+	schedule_delayed_work(&locked.unlock, HZ / 2);
+	KUNIT_EXPECT_EQ(test, gift(test, ends[1], memory, 4 * PAGE_SIZE), 4 * PAGE_SIZE);
+	flush_delayed_work(&locked.unlock);
+	destroy_delayed_work_on_stack(&locked.unlock);
+	KUNIT_EXPECT_EQ(test, ring_of(ends)->taken, 3 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, ring_of(ends)->copied, PAGE_SIZE);
+	pp_test_expect_ring(test, ring_of(ends), 0, 4 * PAGE_SIZE);
+}
+
 /* Giving a page away changes the memory, so it needs the right to write. */
 static void arena_test_gift_takes_the_right_to_write(struct kunit *test)
 {
@@ -377,6 +411,7 @@ static struct kunit_case arena_test_cases[] = {
 	KUNIT_CASE(arena_test_fault_in_occupied_place),
 	KUNIT_CASE(arena_test_gift_of_untouched_pages),
 	KUNIT_CASE(arena_test_gift_of_pinned_page),
+	KUNIT_CASE(arena_test_gift_of_locked_page),
 	KUNIT_CASE(arena_test_gift_takes_the_right_to_write),
 	KUNIT_CASE(arena_test_gift_is_gone_from_all_mappings),
 	KUNIT_CASE(arena_test_pipe_outlives_arena),

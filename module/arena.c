@@ -194,6 +194,21 @@ struct file *pp_arena_create(u64 length)
 }
 
 /*
+ * Whether nobody uses a folio that is mapped nowhere.  A fault that has just mapped a page
+ * still has it locked, but has no reference any more.
+ */
+static bool pp_arena_unused(struct folio *folio)
+{
+	bool unused;
+
+	if (!folio_trylock(folio))
+		return false;
+	unused = folio_ref_count(folio) == 1;
+	folio_unlock(folio);
+	return unused;
+}
+
+/*
  * Replace a block by single pages, before a part of it is given away.  The arena is
  * locked.
  */
@@ -206,7 +221,7 @@ static int pp_arena_split(struct pp_arena *arena, struct address_space *mapping,
 
 	unmap_mapping_range(mapping, (loff_t)first << PAGE_SHIFT,
 			    PP_BLOCK_PAGES << PAGE_SHIFT, 1);
-	if (folio_ref_count(folio) != 1)
+	if (!pp_arena_unused(folio))
 		return -EBUSY;
 	for (i = 0; i < PP_BLOCK_PAGES; i++) {
 		page = pp_arena_add(&arena->folios, first + i, 1);
@@ -251,7 +266,7 @@ static struct folio *pp_arena_take(struct pp_arena *arena,
 
 	if (!folio)
 		return NULL;
-	if (folio_ref_count(folio) != 1)
+	if (!pp_arena_unused(folio))
 		goto out_refused;
 	xa_erase(folios, index);
 	/* The core marks the page dirty at a write fault, which has no meaning here. */
@@ -311,6 +326,7 @@ bool pp_arena_gift(struct pp_ring *ring, unsigned long addr, size_t *len)
 	pgoff_t index = 0;
 	size_t done = 0;
 
+	addr = untagged_addr(addr);
 	mmap_read_lock(current->mm);
 	vma = vma_lookup(current->mm, addr);
 	/* Giving a page away changes the memory, so it requires the right to write. */
