@@ -153,7 +153,7 @@ static void ring_test_consume_recycles_own_folios_only(struct kunit *test)
 	pp_ring_push(ring, slot);
 	pp_ring_consume(ring, 2 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 1);
-	mutex_unlock(&ring->lock);
+	pp_ring_unlock(ring);
 	folio_put(folio);
 }
 
@@ -168,7 +168,7 @@ static void ring_test_destroy_frees_what_is_left(struct kunit *test)
 	folio_get(slot.folio);
 	mutex_lock(&ring->lock);
 	pp_ring_push(ring, slot);
-	mutex_unlock(&ring->lock);
+	pp_ring_unlock(ring);
 	pp_ring_destroy(ring);
 	KUNIT_EXPECT_EQ(test, folio_ref_count(slot.folio), 1);
 	folio_put(slot.folio);

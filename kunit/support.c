@@ -177,7 +177,7 @@ void pp_test_push(struct kunit *test, struct pp_ring *ring, unsigned int order,
 
 	mutex_lock(&ring->lock);
 	pp_ring_push(ring, slot);
-	mutex_unlock(&ring->lock);
+	pp_ring_unlock(ring);
 }
 
 /**
@@ -189,7 +189,7 @@ void pp_test_consume(struct pp_ring *ring, size_t len)
 {
 	mutex_lock(&ring->lock);
 	pp_ring_consume(ring, len);
-	mutex_unlock(&ring->lock);
+	pp_ring_unlock(ring);
 }
 
 /**
@@ -223,6 +223,7 @@ void pp_test_expect_ring(struct kunit *test, struct pp_ring *ring, u64 pos,
 	KUNIT_EXPECT_EQ(test, ring->used, used);
 	KUNIT_EXPECT_EQ(test, ring->held, held);
 	KUNIT_EXPECT_LE(test, ring->used + ring->reserved, ring->capacity);
+	KUNIT_EXPECT_EQ(test, ring->room, pp_ring_room(ring));
 	mutex_unlock(&ring->lock);
 }
 

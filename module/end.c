@@ -37,7 +37,7 @@ static __poll_t pp_poll(struct file *file, poll_table *wait)
 			mask |= EPOLLHUP;
 	}
 	if (file->f_mode & FMODE_WRITE) {
-		if (pp_ring_room(ring))
+		if (READ_ONCE(ring->room))
 			mask |= EPOLLOUT | EPOLLWRNORM;
 		if (!READ_ONCE(ring->readers))
 			mask |= EPOLLERR;
@@ -59,7 +59,7 @@ static int pp_fasync(int fd, struct file *file, int on)
 		if (ret < 0 && readers > 0)
 			fasync_helper(-1, file, 0, &ring->fasync_readers);
 	}
-	mutex_unlock(&ring->lock);
+	pp_ring_unlock(ring);
 	return ret;
 }
 
@@ -82,7 +82,7 @@ static long pp_query(struct pp_call *call)
 		.copied = ring->copied,
 		.moved = ring->moved,
 	};
-	mutex_unlock(&ring->lock);
+	pp_ring_unlock(ring);
 	return pp_call_copy_back(call);
 }
 
@@ -105,7 +105,7 @@ static long pp_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 	mutex_lock(&ring->lock);
 	bytes = pp_ring_bytes(ring);
-	mutex_unlock(&ring->lock);
+	pp_ring_unlock(ring);
 	return put_user((int)bytes, (int __user *)arg);
 }
 
@@ -130,7 +130,7 @@ static void pp_end_attach(struct pp_ring *ring, struct file *file, int by)
 	 */
 	if (!ring->readers && !ring->writers)
 		pp_ring_clear(ring);
-	mutex_unlock(&ring->lock);
+	pp_ring_unlock(ring);
 }
 
 /* Called for the read end of a new pipe, and through /proc/PID/fd. */

@@ -159,12 +159,12 @@ static ssize_t pp_two(struct pp_ring *in, struct pp_ring *out, size_t len,
 		if (ret && move)
 			pp_ring_end_consume(in, &in_visit);
 		else
-			mutex_unlock(&in->lock);
+			pp_ring_unlock(in);
 		if (ret) {
 			pp_ring_end_produce(out, &out_visit);
 			return ret;
 		}
-		mutex_unlock(&out->lock);
+		pp_ring_unlock(out);
 		ret = pp_two_ready(in, out, nonblock);
 	} while (ret > 0);
 	return ret;

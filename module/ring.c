@@ -44,6 +44,7 @@ struct pp_ring *pp_ring_create(unsigned int size)
 	init_waitqueue_head(&ring->rd_wait);
 	init_waitqueue_head(&ring->wr_wait);
 	ring->capacity = pages;
+	ring->room = pages;
 	ring->user = get_uid(user);
 	return ring;
 
@@ -119,10 +120,10 @@ long pp_ring_resize(struct pp_ring *ring, unsigned int size)
 		slots[i] = *pp_ring_slot(ring, ring->tail + i);
 	kvfree(ring->slots);
 	ring->slots = slots;
-	WRITE_ONCE(ring->tail, 0);
-	WRITE_ONCE(ring->head, nr);
-	WRITE_ONCE(ring->capacity, pages);
-	mutex_unlock(&ring->lock);
+	ring->tail = 0;
+	ring->head = nr;
+	ring->capacity = pages;
+	pp_ring_unlock(ring);
 	/* There may be more room now. */
 	pp_wake_one(&ring->wr_wait, EPOLLOUT | EPOLLWRNORM);
 	return (long)pages << PAGE_SHIFT;
@@ -130,7 +131,7 @@ long pp_ring_resize(struct pp_ring *ring, unsigned int size)
 out_uncharge:
 	pp_uncharge(ring->user, (long)pages - ring->capacity);
 out_unlock:
-	mutex_unlock(&ring->lock);
+	pp_ring_unlock(ring);
 	return ret;
 }
 
@@ -180,7 +181,7 @@ int pp_ring_wait_data(struct pp_ring *ring, bool nonblock, struct pp_visit *visi
 			return !pp_ring_empty(ring);
 		if (nonblock)
 			return -EAGAIN;
-		mutex_unlock(&ring->lock);
+		pp_ring_unlock(ring);
 		ret = wait_event_interruptible_exclusive(ring->rd_wait,
 							 pp_ring_readable(ring));
 		mutex_lock(&ring->lock);
@@ -217,7 +218,7 @@ int pp_ring_wait_room(struct pp_ring *ring, bool nonblock, struct pp_visit *visi
 		/* Full by what the caller put in, and the readers don't know yet. */
 		if (pp_ring_filled(ring, visit))
 			pp_ring_wake_readers(ring);
-		mutex_unlock(&ring->lock);
+		pp_ring_unlock(ring);
 		ret = wait_event_interruptible_exclusive(ring->wr_wait,
 							 pp_ring_writable(ring));
 		mutex_lock(&ring->lock);
@@ -250,7 +251,7 @@ void pp_ring_end_consume(struct pp_ring *ring, const struct pp_visit *visit)
 	bool pass_on = visit->slept && pp_ring_readable(ring);
 	bool freed = visit->full && pp_ring_room(ring);
 
-	mutex_unlock(&ring->lock);
+	pp_ring_unlock(ring);
 	if (freed)
 		pp_wake_one(&ring->wr_wait, EPOLLOUT | EPOLLWRNORM);
 	if (pass_on)
@@ -265,10 +266,10 @@ void pp_ring_end_consume(struct pp_ring *ring, const struct pp_visit *visit)
  */
 void pp_ring_end_produce(struct pp_ring *ring, const struct pp_visit *visit)
 {
-	bool pass_on = visit->slept && pp_ring_writable(ring);
+	bool pass_on = visit->slept && (pp_ring_room(ring) || !ring->readers);
 	bool filled = pp_ring_filled(ring, visit);
 
-	mutex_unlock(&ring->lock);
+	pp_ring_unlock(ring);
 	if (filled || READ_ONCE(ring->polled))
 		pp_wake_one(&ring->rd_wait, EPOLLIN | EPOLLRDNORM);
 	if (pass_on)
@@ -288,8 +289,8 @@ void pp_ring_push(struct pp_ring *ring, struct pp_slot slot)
 
 	*pp_ring_slot(ring, ring->head) = slot;
 	WRITE_ONCE(ring->used, ring->used + pp_slot_pages(&slot));
-	WRITE_ONCE(ring->held, ring->held + folio_nr_pages(slot.folio));
-	WRITE_ONCE(ring->head, ring->head + 1);
+	ring->held += folio_nr_pages(slot.folio);
+	ring->head++;
 }
 
 /**
@@ -304,8 +305,8 @@ struct pp_slot pp_ring_pop(struct pp_ring *ring)
 
 	pp_assert_private(&slot);
 	WRITE_ONCE(ring->used, ring->used - pp_slot_pages(&slot));
-	WRITE_ONCE(ring->held, ring->held - folio_nr_pages(slot.folio));
-	WRITE_ONCE(ring->tail, ring->tail + 1);
+	ring->held -= folio_nr_pages(slot.folio);
+	ring->tail++;
 	return slot;
 }
 
@@ -357,10 +358,10 @@ int pp_ring_reserve(struct pp_ring *ring, struct pp_stage *stage,
 		stage->ring = ring;
 		stage->room = min(pages, pp_ring_room(ring));
 		stage->nr = 0;
-		WRITE_ONCE(ring->reserved, ring->reserved + stage->room);
+		ring->reserved += stage->room;
 	}
-	pass_on = visit.slept && pp_ring_writable(ring);
-	mutex_unlock(&ring->lock);
+	pass_on = visit.slept && (pp_ring_room(ring) || !ring->readers);
+	pp_ring_unlock(ring);
 	if (pass_on)
 		pp_wake_one(&ring->wr_wait, EPOLLOUT | EPOLLWRNORM);
 	return ret;
@@ -378,8 +379,8 @@ void pp_ring_unreserve(struct pp_stage *stage)
 	if (!stage->room)
 		return;
 	pp_ring_lock(ring, &visit);
-	WRITE_ONCE(ring->reserved, ring->reserved - stage->room);
-	mutex_unlock(&ring->lock);
+	ring->reserved -= stage->room;
+	pp_ring_unlock(ring);
 	if (visit.full)
 		pp_wake_one(&ring->wr_wait, EPOLLOUT | EPOLLWRNORM);
 }
@@ -468,7 +469,7 @@ void pp_ring_publish(struct pp_stage *stage)
 		if (!pp_ring_promised(n, stage->room))
 			break;
 		stage->room -= n;
-		WRITE_ONCE(ring->reserved, ring->reserved - n);
+		ring->reserved -= n;
 		entered += slot->len;
 		if (slot->flags & PP_SLOT_FOREIGN) {
 			ring->taken += slot->len;
@@ -523,7 +524,7 @@ int pp_ring_drain_begin(struct pp_ring *ring, bool nonblock, size_t len,
 	}
 	/* On success the next reader is woken when this ends. */
 	pass_on = visit.slept && pp_ring_readable(ring);
-	mutex_unlock(&ring->lock);
+	pp_ring_unlock(ring);
 	if (pass_on)
 		pp_wake_one(&ring->rd_wait, EPOLLIN | EPOLLRDNORM);
 	return ret;

@@ -43,8 +43,11 @@
  * next one.
  *
  * Locks nest in this order: the mutex of a stock pipe, a ring (two rings by address,
- * see pp_lock_two()), mmap_lock, an arena, a pool.  poll() and tasks that wait read some
- * members without the lock, so those are written by WRITE_ONCE().
+ * see pp_lock_two()), mmap_lock, an arena, a pool.
+ *
+ * poll() and tasks that wait look without the lock, at one member for each condition: of
+ * two they might see one from before a change and one from after it, and wait for what
+ * has happened.  @used tells whether there are bytes, and pp_ring_unlock() stores @room.
  */
 #ifndef PRIVPIPE_RING_H
 #define PRIVPIPE_RING_H
@@ -65,6 +68,7 @@
  * @capacity: in pages, a power of two; also the length of @slots
  * @used: pages that the slots count for, see pp_slot_pages()
  * @reserved: pages promised to producers that are reading a file
+ * @room: pp_ring_room() when the lock was last released
  * @held: pages of all folios in the ring
  * @readers: open files with FMODE_READ
  * @writers: open files with FMODE_WRITE
@@ -87,6 +91,7 @@ struct pp_ring {
 	unsigned int capacity;
 	unsigned int used;
 	unsigned int reserved;
+	unsigned int room;
 	unsigned int held;
 	unsigned int readers;
 	unsigned int writers;
@@ -120,19 +125,18 @@ struct pp_visit {
 
 static inline bool pp_ring_empty(const struct pp_ring *ring)
 {
-	return READ_ONCE(ring->head) == READ_ONCE(ring->tail);
+	return !READ_ONCE(ring->used);
 }
 
 /**
  * pp_ring_room() - How many pages can be put in.
- * @ring: the pipe; not locked means that the answer can be stale
+ * @ring: the pipe, locked; others look at @room
  *
  * Return: pages.
  */
 static inline unsigned int pp_ring_room(const struct pp_ring *ring)
 {
-	return READ_ONCE(ring->capacity) - READ_ONCE(ring->used) -
-	       READ_ONCE(ring->reserved);
+	return ring->capacity - ring->used - ring->reserved;
 }
 
 static inline bool pp_ring_readable(const struct pp_ring *ring)
@@ -141,9 +145,10 @@ static inline bool pp_ring_readable(const struct pp_ring *ring)
 	       (!pp_ring_empty(ring) || !READ_ONCE(ring->writers));
 }
 
+/* As it was when the lock was last released. */
 static inline bool pp_ring_writable(const struct pp_ring *ring)
 {
-	return pp_ring_room(ring) || !READ_ONCE(ring->readers);
+	return READ_ONCE(ring->room) || !READ_ONCE(ring->readers);
 }
 
 /* The slot with the index @i, which counts from the first one ever filled. */
@@ -179,6 +184,16 @@ static inline void pp_ring_lock(struct pp_ring *ring, struct pp_visit *visit)
 	mutex_lock(&ring->lock);
 	pp_ring_look(ring, visit);
 	visit->slept = false;
+}
+
+/**
+ * pp_ring_unlock() - Unlock a pipe, and let others see how much room it has.
+ * @ring: the pipe
+ */
+static inline void pp_ring_unlock(struct pp_ring *ring)
+{
+	WRITE_ONCE(ring->room, pp_ring_room(ring));
+	mutex_unlock(&ring->lock);
 }
 
 struct pp_ring *pp_ring_create(unsigned int size);

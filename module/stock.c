@@ -126,12 +126,18 @@ struct pipe_inode_info *pp_stock_pipe(struct file *file)
 	return pipe;
 }
 
-/* Unlocked, so the answer can be stale. */
+/*
+ * Unlocked, so the answer can be stale, but not a "no" that nobody will correct: the tail
+ * can only be newer than the head, and may have passed it.
+ */
 static bool pp_stock_writable(struct pipe_inode_info *pipe)
 {
-	return !READ_ONCE(pipe->readers) ||
-	       !pipe_full(READ_ONCE(pipe->head), READ_ONCE(pipe->tail),
-			  READ_ONCE(pipe->max_usage));
+	unsigned int head = smp_load_acquire(&pipe->head); /* before the tail */
+	int used = head - READ_ONCE(pipe->tail);
+
+	if (sizeof(pipe->head) == sizeof(short)) /* on 32-bit kernels from 6.14 on */
+		used = (short)used;
+	return !READ_ONCE(pipe->readers) || used < (int)READ_ONCE(pipe->max_usage);
 }
 
 /**

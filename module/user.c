@@ -144,7 +144,7 @@ static bool pp_head_open(struct pp_ring *ring)
 	if (!folio)
 		return false;
 	pp_copy_folio(folio, offset, slot->folio, slot->offset, slot->len);
-	WRITE_ONCE(ring->held, ring->held + 1 - folio_nr_pages(slot->folio));
+	ring->held += 1 - folio_nr_pages(slot->folio);
 	pp_folio_free(slot->folio);
 	slot->folio = folio;
 	slot->offset = offset;
