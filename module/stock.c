@@ -179,8 +179,8 @@ void pp_stock_wake_readers(struct pipe_inode_info *pipe)
 /* Put the pages of a slot, which has left its ring, into a stock pipe. */
 static void pp_stock_add(struct pipe_inode_info *pipe, struct pp_slot slot)
 {
-	bool first = true;
-
+	/* The slot already has one reference. */
+	folio_ref_add(slot.folio, pp_slot_pages(&slot) - 1);
 	while (slot.len) {
 		struct pipe_buffer buf = {
 			.page = folio_page(slot.folio, slot.offset / PAGE_SIZE),
@@ -192,10 +192,6 @@ static void pp_stock_add(struct pipe_inode_info *pipe, struct pp_slot slot)
 		};
 
 		buf.len = min_t(size_t, slot.len, PAGE_SIZE - buf.offset);
-		/* The slot already has one reference. */
-		if (!first)
-			folio_get(slot.folio);
-		first = false;
 		add_to_pipe(pipe, &buf);
 		slot.offset += buf.len;
 		slot.len -= buf.len;
@@ -325,6 +321,9 @@ struct folio *pp_take_stock(struct pipe_inode_info *pipe,
 
 	if (buf->offset || buf->len != PAGE_SIZE || folio_test_large(folio) ||
 	    PageMemcgKmem(buf->page))
+		return NULL;
+	/* The storage of a file on DAX, which has no reference for that. */
+	if (folio_is_zone_device(folio))
 		return NULL;
 	/* "never" holds even for a caller that asks, and for pages of no file. */
 	if (pp_policy_resolve(PRIVPIPE_POLICY_DEFAULT, SPLICE_F_MOVE) == PRIVPIPE_POLICY_NEVER)

@@ -16,7 +16,7 @@
 #include <net/sock.h>
 
 #include "arena.h"
-#include "compat/pipe.h"
+#include "pipe.h"
 #include "end.h"
 #include "lab.h"
 #include "splice.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Pages that a stock pipe keeps for later writes: one in 6.12, a pool of them in 7.x. */
-#ifndef PRIVPIPE_COMPAT_PIPE_H
-#define PRIVPIPE_COMPAT_PIPE_H
+#ifndef PRIVPIPE_LAB_PIPE_H
+#define PRIVPIPE_LAB_PIPE_H
 
 #include <linux/pipe_fs_i.h>
 
@@ -20,4 +20,4 @@ static inline unsigned int pp_pipe_spare(const struct pipe_inode_info *pipe)
 #endif
 }
 
-#endif /* PRIVPIPE_COMPAT_PIPE_H */
+#endif /* PRIVPIPE_LAB_PIPE_H */
