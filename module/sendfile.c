@@ -233,7 +233,9 @@ static ssize_t pp_send_stock(struct pp_sending *s, struct pipe_inode_info *pipe,
 			     size_t len)
 {
 	umode_t mode = file_inode(s->in)->i_mode;
-	bool unlocked = S_ISREG(mode) || S_ISBLK(mode);
+	/* FUSE has regular files that are streams. */
+	bool unlocked = (S_ISREG(mode) || S_ISBLK(mode)) &&
+			s->in->f_mode & FMODE_PREAD;
 	bool nonblock = s->out->f_flags & O_NONBLOCK;
 	struct pp_stage stage;
 	ssize_t ret;

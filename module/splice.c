@@ -25,14 +25,14 @@
 
 /*
  * Whether reading a file goes through its page cache: true for regular files and block
- * devices, unless they are read directly; also true for the regular files of procfs and
- * the like.
+ * devices, unless they are read directly or are streams of FUSE; also true for the regular
+ * files of procfs and the like.
  */
 static bool pp_page_cached(struct file *file)
 {
 	umode_t mode = file_inode(file)->i_mode;
 
-	return (S_ISREG(mode) || S_ISBLK(mode)) &&
+	return (S_ISREG(mode) || S_ISBLK(mode)) && file->f_mode & FMODE_PREAD &&
 	       !(file->f_flags & O_DIRECT) && !IS_DAX(file->f_mapping->host);
 }
 

@@ -140,7 +140,7 @@ void FuseFile::serve()
 
 			/* A read asks the daemon, and a write goes to the cache first. */
 			if ((in.flags & O_ACCMODE) == O_RDONLY)
-				out.open_flags = FOPEN_DIRECT_IO;
+				out.open_flags = FOPEN_DIRECT_IO | (stream_ ? FOPEN_STREAM : 0);
 			reply_with(device_.get(), request, out);
 			break;
 		}

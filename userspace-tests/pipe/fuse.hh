@@ -35,6 +35,8 @@ public:
 	static std::string path_of(pid_t daemon);
 	/** Where it is mounted. */
 	const std::string &path() const { return path_; }
+	/** Makes it a stream for whoever opens it from now on: a read can't be repeated. */
+	void become_stream() { stream_ = true; }
 	/** Lets reads wait for their answers until release(), also when signals come. */
 	void hold() { held_ = true; }
 	void release();
@@ -51,6 +53,6 @@ private:
 	Receive receive_;
 	Fd device_;
 	std::vector<Pipe> writes_;
-	std::atomic<bool> held_ = false, reading_ = false;
+	std::atomic<bool> stream_ = false, held_ = false, reading_ = false;
 	std::thread daemon_;
 };

@@ -99,3 +99,30 @@ TEST_F(SlowFile, APipeWithoutAReaderByThenIsEpipe)
 	EXPECT_EQ(lseek(file.get(), 0, SEEK_CUR), 0);
 	signal(SIGPIPE, before);
 }
+
+/* Of a regular file, too, bytes may be gone once they were read: then the room is held. */
+TEST(SlowStream, LosesNoBytesToOthersWhoUseTheRoom)
+{
+	const std::string bytes = pattern(3 * page_size + 10);
+	FuseFile fuse(bytes);
+	Pipe pipe = make_stock_pipe();
+
+	fuse.become_stream();
+	Fd file(open(fuse.path().c_str(), O_RDONLY | O_CLOEXEC), "open the slow stream");
+	fuse.hold();
+
+	Async sending{[&] { return do_sendfile(pipe.out(), file.get(), bytes.size()); }};
+
+	fuse.wait_for_read();
+
+	auto others = std::async(std::launch::async, [&] {
+		for (int i = 0; i < 14; i++)
+			put(pipe.out(), pattern(page_size));
+	});
+
+	others.wait_for(std::chrono::seconds(1));
+	fuse.release();
+	EXPECT_EQ(sending.get(), moved(bytes.size()));
+	EXPECT_TRUE(same(get(pipe.in(), bytes.size()), bytes));
+	others.get();
+}
