@@ -36,7 +36,7 @@ struct pph_exception {
 };
 
 DEFINE_STATIC_KEY_FALSE(pph_any_exception);
-DEFINE_MUTEX(pph_exceptions_lock);
+DEFINE_MUTEX(pph_exceptions_lock);	/* of the next two; pph_init() holds it, too */
 static struct pph_exception __rcu *pph_exceptions[PPH_MAX_EXCEPTIONS];
 static bool pph_stock_known;
 

@@ -385,7 +385,8 @@ TEST(Exceptions, CanBeAddedWhileTheModuleLoads)
 		for (const Path &path : paths)
 			EXPECT_EQ(in_child([&] {
 					  group.enter();
-					  require(path.shares(), std::string(path.name) + " copies");
+					  require(path.shares(),
+						  std::string(path.name) + " copies");
 				  }),
 				  "");
 		EXPECT_EQ(soften(), moved(0));
