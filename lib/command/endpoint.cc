@@ -16,10 +16,13 @@ namespace {
 
 constexpr const char *in_place_hint = " (--in-place writes into the file itself)";
 
-// An existing name is a file, even if it looks like an address.
+// An existing name is a file, even if it looks like an address.  If that can't be found out, to
+// open it tells why.
 std::optional<Address> address_of(const std::string &name)
 {
-	return fs::exists(fs::symlink_status(name)) ? std::nullopt : parse_address(name);
+	std::error_code error;
+
+	return fs::exists(fs::symlink_status(name, error)) ? std::nullopt : parse_address(name);
 }
 
 std::expected<Endpoint, std::string> connection_to(const std::string &name, const Address &where,

@@ -5,6 +5,7 @@
 #include <array>
 #include <csignal>
 #include <cstdio>
+#include <exception>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -121,6 +122,19 @@ void open_standard_streams()
 			(void)::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
 
+int run(const Entry &entry, int argc, char **argv)
+{
+	try {
+		const int status = entry.run(argc, argv);
+
+		if (status == 0 && std::fflush(stdout) != 0)
+			return complain("cannot write 'standard output'", last_error());
+		return status;
+	} catch (const std::exception &error) {
+		return complain(error.what());
+	}
+}
+
 } // namespace
 
 void print_usage(std::FILE *out, const std::string &name)
@@ -146,7 +160,7 @@ int main(int argc, char **argv)
 	if (name == "--help" || name == "-h" || name == "help")
 		return help(name == "help" && argc > 2 ? argv[2] : "");
 	if (const Entry *entry = find(name))
-		return entry->run(argc - 1, argv + 1);
+		return run(*entry, argc - 1, argv + 1);
 	if (!name.empty())
 		complain("unknown command '" + name + "'");
 	print_usage(stderr, "");

@@ -24,17 +24,19 @@ namespace {
 std::array<char, PATH_MAX> unfinished;
 std::atomic<bool> is_unfinished;
 
-// Copies the access control list, if there is one: the mode does not contain all of it.
+// Copies the access control list: the mode does not contain all of it.  If the old file has none,
+// one that the new file has by default from the directory must go.
 std::error_code copy_acl(const std::string &from, int to)
 {
 	constexpr const char *acl = "system.posix_acl_access";
 	std::array<char, XATTR_SIZE_MAX> value;
 	const ssize_t size = ::getxattr(from.c_str(), acl, value.data(), value.size());
 
-	if (size < 0)
-		return errno == ENODATA || errno == ENOTSUP ? std::error_code() : last_error();
-	return ::fsetxattr(to, acl, value.data(), std::size_t(size), 0) < 0 ? last_error()
-									    : std::error_code();
+	if (size < 0 && errno != ENODATA && errno != ENOTSUP)
+		return last_error();
+	const int ret = size < 0 ? ::fremovexattr(to, acl)
+				 : ::fsetxattr(to, acl, value.data(), std::size_t(size), 0);
+	return ret < 0 && errno != ENODATA && errno != ENOTSUP ? last_error() : std::error_code();
 }
 
 std::error_code keep_access(const std::string &path, const struct stat &old, int fd)
@@ -46,10 +48,11 @@ std::error_code keep_access(const std::string &path, const struct stat &old, int
 	if ((made.st_uid != old.st_uid || made.st_gid != old.st_gid) &&
 	    ::fchown(fd, old.st_uid, old.st_gid) < 0)
 		return last_error();
+	// First the list, since without it the mode would allow more for a moment.
+	if (const auto error = copy_acl(path, fd))
+		return error;
 	// Drop the set-user-ID and set-group-ID bits, as writing to the old file would.
-	if (::fchmod(fd, old.st_mode & 0777) < 0)
-		return last_error();
-	return copy_acl(path, fd);
+	return ::fchmod(fd, old.st_mode & 0777) < 0 ? last_error() : std::error_code();
 }
 
 } // namespace
@@ -89,6 +92,8 @@ Made Replacement::of_none(const std::string &path, mode_t mode)
 	::umask(mask);
 	if (made && ::fchmod(made->fd_.get(), mode & ~mask) < 0)
 		return std::unexpected(last_error());
+	if (made)
+		made->is_new_ = true;
 	return made;
 }
 
@@ -101,7 +106,7 @@ Replacement::Replacement(std::string path, std::string temporary, Fd fd)
 
 Replacement::Replacement(Replacement &&other) noexcept
 	: path_(std::move(other.path_)), temporary_(std::exchange(other.temporary_, {})),
-	  fd_(std::move(other.fd_))
+	  fd_(std::move(other.fd_)), is_new_(other.is_new_)
 {
 }
 
@@ -113,7 +118,12 @@ Replacement::~Replacement()
 
 std::error_code Replacement::take_place()
 {
-	if (::rename(temporary_.c_str(), path_.c_str()) < 0)
+	const unsigned flags = is_new_ ? RENAME_NOREPLACE : 0;
+	int ret = ::renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, path_.c_str(), flags);
+
+	if (ret < 0 && errno == EINVAL && flags) // not every file system can tell
+		ret = ::rename(temporary_.c_str(), path_.c_str());
+	if (ret < 0)
 		return last_error();
 	is_unfinished = false;
 	temporary_.clear();

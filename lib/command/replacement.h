@@ -45,6 +45,7 @@ private:
 	std::string path_;
 	std::string temporary_; // empty when there is nothing to remove
 	privpipe::Fd fd_;
+	bool is_new_ = false; // there was no file that it would replace
 };
 
 /** Removes the unfinished file if there is one; for signal handlers. */

@@ -263,6 +263,64 @@ TEST_F(Copy, KeepsTheAccessControlListOfTheTarget)
 	EXPECT_EQ(std::memcmp(kept.data(), &acl, sizeof(acl)), 0);
 }
 
+// Otherwise a file that nobody else could read might become one that somebody can.
+TEST_F(Copy, DoesNotGiveTheTargetTheDefaultListOfItsDirectory)
+{
+	const struct {
+		posix_acl_xattr_header header;
+		std::array<posix_acl_xattr_entry, 5> entries;
+	} acl{{2}, // the version
+	      {{{0x01, 6, ~0U}, {0x02, 6, 65534}, {0x04, 4, ~0U}, {0x10, 6, ~0U}, {0x20, 0, ~0U}}}};
+
+	make("source", text);
+	ASSERT_EQ(::chmod(make("target", "old").c_str(), 0660), 0);
+	ASSERT_EQ(::setxattr(path("").c_str(), "system.posix_acl_default", &acl, sizeof(acl), 0),
+		  0);
+	EXPECT_EQ(run({"copy", path("source"), path("target")}).code(), 0);
+	EXPECT_EQ(content("target"), text);
+	EXPECT_EQ(::getxattr(path("target").c_str(), "system.posix_acl_access", nullptr, 0), -1);
+	EXPECT_EQ(errno, ENODATA);
+	EXPECT_EQ(status("target").st_mode & 07777, 0660U);
+}
+
+TEST_F(Copy, SaysWhyAPathCannotBeExamined)
+{
+	make("source", text);
+	fs::create_directory(path("locked"));
+	fs::permissions(path("locked"), fs::perms(0));
+	const Process::Setup weak{.before_exec = drop_capabilities};
+
+	for (const auto &[from, to] :
+	     {std::pair("source", "locked/x"), std::pair("locked/x", "target")}) {
+		const Outcome end = run({"copy", path(from), path(to)}, weak);
+
+		EXPECT_EQ(end.code(), 1);
+		EXPECT_TRUE(end.complains_of("Permission denied")) << end.err;
+	}
+	fs::permissions(path("locked"), fs::perms(0700));
+}
+
+// A file that appears meanwhile is somebody else's.
+TEST_F(Copy, DoesNotReplaceAFileThatWasNotThereAtFirst)
+{
+	ASSERT_EQ(::mkfifo(path("fifo").c_str(), 0600), 0);
+	Fd writer = open("fifo", O_RDWR);
+	ASSERT_EQ(::write(writer.get(), text.data(), 1000), 1000);
+	Process copying({"copy", path("fifo"), path("target")});
+
+	EXPECT_TRUE(eventually([&] {
+		int unread;
+		return ::ioctl(writer.get(), FIONREAD, &unread) == 0 && unread == 0;
+	}));
+	make("target", "another");
+	writer = {};
+	const Outcome end = copying.wait();
+
+	EXPECT_EQ(end.code(), 1);
+	EXPECT_TRUE(end.complains_of("File exists")) << end.err;
+	EXPECT_EQ(content("target"), "another");
+}
+
 TEST_F(Copy, ToAPipeWithoutAReaderSaysSo)
 {
 	make("source", text);
