@@ -41,6 +41,8 @@ static_assert(std::to_underlying(SpliceFlags::move) == SPLICE_F_MOVE);
 static_assert(std::to_underlying(SpliceFlags::nonblock) == SPLICE_F_NONBLOCK);
 static_assert(std::to_underlying(SpliceFlags::more) == SPLICE_F_MORE);
 static_assert(std::to_underlying(SpliceFlags::gift) == SPLICE_F_GIFT);
+// It is returned by value: if the kernel's structure grows, Query must stay as it is.
+static_assert(sizeof(Query) == 48);
 
 Fd::~Fd()
 {
@@ -211,9 +213,11 @@ Transfer Device::sendfile_all(int target, File source, std::uint64_t count, Send
 			      const Until &until) const
 {
 	const Wait wait(until, {pollfd{target, POLLOUT, 0}, nothing});
+	// The call can't be told not to wait, so the limits are looked at between short ones.
+	const std::size_t most = wait.limited() ? 65536 : SIZE_MAX;
 
 	return repeat(count, wait, [&](std::uint64_t, std::size_t rest) {
-		return sendfile(target, source, rest, flags);
+		return sendfile(target, source, std::min(rest, most), flags);
 	});
 }
 

@@ -49,9 +49,10 @@ std::error_code Wait::wait_for(pollfd file) const
 	for (;;) {
 		if (until_.stop.stop_requested())
 			return std::make_error_code(std::errc::operation_canceled);
-		const auto left = until_.deadline - Clock::now();
-		if (left <= Clock::duration::zero())
+		const auto now = Clock::now();
+		if (until_.deadline <= now)
 			return std::make_error_code(std::errc::timed_out);
+		const auto left = until_.deadline - now;
 
 		using std::chrono::milliseconds;
 		const auto time = std::min<milliseconds>(std::chrono::ceil<milliseconds>(left),

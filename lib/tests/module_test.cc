@@ -319,6 +319,29 @@ TEST_F(Library, TheAllCallsEndAtADeadline)
 		  std::errc::timed_out);
 }
 
+TEST_F(Library, SendfileAllEndsAtADeadlineWhileASlowReceiverReads)
+{
+	const Fd file = memory_file(pattern(8 << 20));
+	int fds[2];
+	ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	const Fd peer(fds[0]);
+	const Fd socket(fds[1]);
+	std::jthread receiver([&] {
+		Bytes part(65536);
+
+		while (::read(peer.get(), part.data(), part.size()) > 0)
+			std::this_thread::sleep_for(100ms);
+	});
+
+	const Transfer sent =
+		device->sendfile_all(socket.get(), {file.get()}, 8 << 20, SendfileFlags::none,
+				     {.deadline = Clock::now() + 500ms});
+	EXPECT_EQ(sent.error, std::errc::timed_out);
+	EXPECT_LT(sent.bytes, 4U << 20);
+	::shutdown(socket.get(), SHUT_WR);
+	::shutdown(peer.get(), SHUT_RD);
+}
+
 TEST_F(Library, TheAllCallsWaitWhenTheyHaveALimit)
 {
 	const Bytes content = pattern(500000);
