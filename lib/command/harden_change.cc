@@ -41,7 +41,8 @@ public:
 			const ssize_t size = ::read(fd_.get(), record.data(), record.size());
 			if (size <= 0 && errno != EPIPE) // EPIPE: some were overwritten
 				return found;
-			const std::string line(record.data(), std::size_t(std::max(size, 0L)));
+			const std::string line(record.data(),
+					       std::size_t(std::max<ssize_t>(size, 0)));
 			const auto at = line.find(";privpipe_harden: ");
 			if (at != line.npos)
 				found += " " + line.substr(at + 1, line.find('\n') - at - 1);

@@ -145,6 +145,17 @@ std::string HardenModule::file_for(const std::string &release) const
 }
 
 // The tasks that are on the other side of a transition.
+namespace {
+
+// A task can give itself any name, also one that a terminal would obey.
+std::string printable(std::string name)
+{
+	std::ranges::replace_if(name, [](unsigned char c) { return c < ' ' || c > '~'; }, '?');
+	return name;
+}
+
+} // namespace
+
 std::vector<std::string> HardenModule::tasks() const
 {
 	const std::string before = enabled() ? "0" : "1";
@@ -157,8 +168,9 @@ std::vector<std::string> HardenModule::tasks() const
 		for (fs::directory_iterator task(process->path() / "task", gone); task != end;
 		     task.increment(gone))
 			if (first_line(task->path() / "patch_state") == before)
-				found.push_back(first_line(task->path() / "comm").value_or("") +
-						"[" + task->path().filename().string() + "]");
+				found.push_back(
+					printable(first_line(task->path() / "comm").value_or("")) +
+					"[" + task->path().filename().string() + "]");
 	}
 	return found;
 }

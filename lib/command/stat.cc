@@ -62,6 +62,8 @@ double rate(const Sample &now, const Sample &before, const std::string &module,
 	if (counters != before.modules.end())
 		if (const auto old = counters->second.find(name); old != counters->second.end())
 			last = old->second;
+	if (value < last) // loaded again in between
+		last = 0;
 	return (double(value) - double(last)) / passed.count();
 }
 

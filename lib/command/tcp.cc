@@ -195,10 +195,13 @@ std::optional<std::string> deliver(const Fd &connection, std::chrono::duration<d
 				return end.error().message();
 			closed = *end;
 		}
-		// A reset after the other side's end of stream shows only here.
+		// A reset after the other side's end of stream shows only here.  Without POLLERR
+		// there is at most an error that TCP recovers from.
 		int error = 0;
 		socklen_t size = sizeof(error);
-		::getsockopt(connection.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+		pollfd failed{connection.get(), 0, 0};
+		if (::poll(&failed, 1, 0) > 0 && failed.revents & POLLERR)
+			::getsockopt(connection.get(), SOL_SOCKET, SO_ERROR, &error, &size);
 		if (error)
 			return std::generic_category().message(error);
 
@@ -211,7 +214,8 @@ std::optional<std::string> deliver(const Fd &connection, std::chrono::duration<d
 				return "it has acknowledged everything, but has not closed the "
 				       "connection";
 		}
-		pollfd change{connection.get(), short(closed ? 0 : POLLIN), 0};
+		// Once both sides have closed, it always polls as hung up.
+		pollfd change{closed ? -1 : connection.get(), POLLIN, 0};
 		::poll(&change, 1, 20);
 	}
 }
