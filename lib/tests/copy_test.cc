@@ -62,6 +62,15 @@ protected:
 	Fd writer;
 };
 
+bool sleeps(pid_t pid)
+{
+	std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+	std::string line;
+
+	std::getline(file, line);
+	return line.substr(line.rfind(')') + 1).starts_with(" S");
+}
+
 // Without its capabilities root is refused like any other user.
 void drop_capabilities()
 {
@@ -187,6 +196,8 @@ TEST_P(Interrupted, TellsHowFarItCameAndLeavesTheTarget)
 				return true;
 		return false;
 	}));
+	// It has counted them once it waits for more.
+	EXPECT_TRUE(eventually([&] { return sleeps(copy.pid()); }));
 	copy.signal(GetParam());
 	const Outcome end = copy.wait();
 
