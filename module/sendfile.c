@@ -232,10 +232,7 @@ static ssize_t pp_stock_add_read(struct pp_sending *s, struct pipe_inode_info *p
 static ssize_t pp_send_stock(struct pp_sending *s, struct pipe_inode_info *pipe,
 			     size_t len)
 {
-	umode_t mode = file_inode(s->in)->i_mode;
-	/* FUSE has regular files that are streams. */
-	bool unlocked = (S_ISREG(mode) || S_ISBLK(mode)) &&
-			s->in->f_mode & FMODE_PREAD;
+	bool unlocked = pp_rereadable(s->in);
 	bool nonblock = s->out->f_flags & O_NONBLOCK;
 	struct pp_stage stage;
 	ssize_t ret;

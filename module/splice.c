@@ -23,17 +23,29 @@
 #include "stock.h"
 #include "take.h"
 
-/*
- * Whether reading a file goes through its page cache: true for regular files and block
- * devices, unless they are read directly or are streams of FUSE; also true for the regular
- * files of procfs and the like.
+/**
+ * pp_rereadable() - Whether what was read from a file can be read again.
+ * @file: the file
+ *
+ * Return: true for regular files and block devices, but for the regular files of FUSE
+ * that are streams.
  */
-static bool pp_page_cached(struct file *file)
+bool pp_rereadable(const struct file *file)
 {
 	umode_t mode = file_inode(file)->i_mode;
 
-	return (S_ISREG(mode) || S_ISBLK(mode)) && file->f_mode & FMODE_PREAD &&
-	       !(file->f_flags & O_DIRECT) && !IS_DAX(file->f_mapping->host);
+	return (S_ISREG(mode) || S_ISBLK(mode)) && file->f_mode & FMODE_PREAD;
+}
+
+/*
+ * Whether reading a file goes through its page cache: true for regular files and block
+ * devices, unless they are read directly; also true for the regular files of procfs and
+ * the like.
+ */
+static bool pp_page_cached(struct file *file)
+{
+	return pp_rereadable(file) && !(file->f_flags & O_DIRECT) &&
+	       !IS_DAX(file->f_mapping->host);
 }
 
 /**

@@ -11,6 +11,7 @@ struct pp_call;
 
 long pp_splice(struct pp_call *call);
 
+bool pp_rereadable(const struct file *file);
 bool pp_spliceable(struct file *file);
 size_t pp_read_hint(struct file *in, loff_t pos, size_t len);
 ssize_t pp_read_stage(struct file *in, loff_t *pos, struct pp_stage *stage,
