@@ -34,6 +34,13 @@ bool contains(const std::vector<std::string> &lines, const std::string &text)
 	});
 }
 
+// A task can give itself any name, also one that a terminal would obey.
+std::string printable(std::string name)
+{
+	std::ranges::replace_if(name, [](unsigned char c) { return c < ' ' || c > '~'; }, '?');
+	return name;
+}
+
 // The owner of the key that a module was signed with; modinfo knows compressed modules, too.
 std::string signer_of(const std::string &file)
 {
@@ -145,17 +152,6 @@ std::string HardenModule::file_for(const std::string &release) const
 }
 
 // The tasks that are on the other side of a transition.
-namespace {
-
-// A task can give itself any name, also one that a terminal would obey.
-std::string printable(std::string name)
-{
-	std::ranges::replace_if(name, [](unsigned char c) { return c < ' ' || c > '~'; }, '?');
-	return name;
-}
-
-} // namespace
-
 std::vector<std::string> HardenModule::tasks() const
 {
 	const std::string before = enabled() ? "0" : "1";

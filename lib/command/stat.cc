@@ -115,8 +115,6 @@ int show_metrics(const Options &options)
 	if (!counters)
 		return complain(counters.error());
 	show_prometheus(*counters, harden);
-	if (std::fflush(stdout) != 0)
-		return complain("cannot write 'standard output'", last_error());
 	return 0;
 }
 
