@@ -7,6 +7,7 @@
 
 #include <linux/compat.h>
 #include <linux/ftrace.h>
+#include <linux/kprobes.h>
 #include <linux/livepatch.h>
 #include <linux/module.h>
 #include <linux/ptrace.h>
@@ -171,6 +172,23 @@ static struct klp_patch pph_patch = {
 	.objs = pph_objects,
 };
 
+/*
+ * Where a function is, or NULL.  A probe that is never armed changes no code.  It finds the name by
+ * a binary search; ftrace_set_filter() would look up the names of all functions.
+ */
+static void *pph_find(const char *name)
+{
+	struct kprobe probe = {
+		.symbol_name = name,
+		.flags = KPROBE_FLAG_DISABLED,
+	};
+
+	if (register_kprobe(&probe))
+		return NULL;
+	unregister_kprobe(&probe);
+	return probe.addr;
+}
+
 /**
  * pph_set_filter() - Aim an ftrace_ops at a function.
  * @ops: not registered yet
@@ -180,14 +198,11 @@ static struct klp_patch pph_patch = {
  */
 int pph_set_filter(struct ftrace_ops *ops, const struct pph_point *point)
 {
-	int ret;
+	void *function = point->stock ?: pph_find(point->name);
+	int ret = -ENOENT;
 
-	if (point->stock)
-		ret = ftrace_set_filter_ip(ops, (unsigned long)point->stock, 0,
-					   0);
-	else
-		ret = ftrace_set_filter(ops, (unsigned char *)point->name,
-					strlen(point->name), 0);
+	if (function)
+		ret = ftrace_set_filter_ip(ops, (unsigned long)function, 0, 0);
 	if (ret)
 		pr_err("%s is not there or can't be traced: error %d\n",
 		       point->name, ret);
