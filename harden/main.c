@@ -199,7 +199,7 @@ static void *pph_find(const char *name)
 int pph_set_filter(struct ftrace_ops *ops, const struct pph_point *point)
 {
 	void *function = point->stock ?: pph_find(point->name);
-	int ret = -ENOENT;
+	int ret = -EINVAL;
 
 	if (function)
 		ret = ftrace_set_filter_ip(ops, (unsigned long)function, 0, 0);
