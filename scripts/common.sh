@@ -46,13 +46,11 @@ in_background() {
 	set -m
 	"$@" </dev/null &
 	set +m
-	groups+=($!)
 }
-groups=()
 
 end_background() {
 	local group
-	for group in "${groups[@]}"; do
+	for group in $(jobs -pr); do
 		kill -TERM -- "-$group" 2>/dev/null || true
 	done
 }
@@ -70,6 +68,12 @@ at_exit() {
 }
 export PRIVPIPE_OUTERMOST=${PRIVPIPE_OUTERMOST:-$$}
 trap at_exit EXIT
+
+# needs_newer_libc KDIR: do the tools that come with these headers want a newer C library than this
+# machine's?
+needs_newer_libc() {
+	[[ $(ldd "$1"/scripts/mod/modpost* 2>&1) = *GLIBC*not\ found* ]]
+}
 
 # supported RELEASE: are the modules made for such a kernel? Of a newer one module/compat/ finds out.
 supported() {
