@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <climits>
 
+#include <sys/stat.h>
+
 namespace {
 
 off64_t position(int fd)
@@ -350,6 +352,37 @@ TEST(SpliceProc, AGeneratedFileIsASource)
 	EXPECT_EQ(do_splice(file.get(), pipe.out(), page_size), moved(expected.size()));
 	EXPECT_EQ(drain(pipe.in()), expected);
 	EXPECT_EQ(do_splice(file.get(), pipe.out(), page_size), moved(0));
+}
+
+/* In an instance of its own. */
+TEST(SpliceTrace, IsCutBetweenLines)
+{
+	const std::string instance = "/sys/kernel/tracing/instances/privpipe-test";
+	const std::string text(100, 't');
+	constexpr size_t lines = 200;
+	std::string all;
+
+	checked(mkdir(instance.c_str(), 0700), "mkdir " + instance);
+	{
+		Fd marker(open((instance + "/trace_marker").c_str(), O_WRONLY | O_CLOEXEC),
+			  "trace_marker");
+		Fd trace(
+			open((instance + "/trace_pipe").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC),
+			"trace_pipe");
+		Pipe pipe = make_pipe();
+
+		for (size_t i = 0; i < lines; i++)
+			put(marker.get(), text + std::to_string(i) + ".");
+		while (do_splice(trace.get(), pipe.out(), default_capacity).value > 0)
+			all += drain(pipe.in());
+	}
+	checked(rmdir(instance.c_str()), "rmdir " + instance);
+
+	size_t lost = 0;
+	for (size_t i = 0; i < lines; i++)
+		lost += !all.contains(text + std::to_string(i) + ".");
+	EXPECT_LT(lost, lines);
+	EXPECT_EQ(lost == 0, backend().expect().splices_all_of_trace) << lost << " lines";
 }
 
 TEST(SplicePackets, APacketLosesItsBoundaryInAFile)

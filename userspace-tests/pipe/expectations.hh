@@ -33,6 +33,7 @@ struct Expectations {
 	bool needs_descriptor;          /* to look at the arguments of vmsplice at all */
 	bool tees_stock_pipes;          /* from or to one, beside a pipe of its own */
 	bool sendfile_packs;            /* a file into as few pages of a stock pipe as can be */
+	bool splices_all_of_trace;      /* also what of trace_pipe is printed beyond a page */
 	bool stays_open_across_kinds;   /* the last page: to be added to behind a stock pipe */
 
 	/* How splice(2) and sendfile(2) treat such a pipe. */
@@ -59,6 +60,7 @@ inline constexpr Expectations stock_expectations = {
 	.needs_descriptor = false,
 	.tees_stock_pipes = true,
 	.sendfile_packs = false,
+	.splices_all_of_trace = false,
 	.stays_open_across_kinds = true,
 	.is_file_to_sendfile = false,
 	.reader_looked_for_first = false,
@@ -77,6 +79,7 @@ inline constexpr Expectations private_expectations = [] {
 	own.received_page_written = Content::kept;
 	own.sent_page_written = Content::kept;
 	own.sent_to_tcp_written = Content::kept;
+	own.splices_all_of_trace = true;
 	return own;
 }();
 
@@ -97,7 +100,12 @@ inline constexpr Expectations taking_expectations = [] {
 }();
 
 /* The same calls while privpipe_harden.ko makes them copy: tee shares the pipe's own pages. */
-inline constexpr Expectations hardened_expectations = private_expectations;
+inline constexpr Expectations hardened_expectations = [] {
+	Expectations hardened = private_expectations;
+
+	hardened.splices_all_of_trace = false;
+	return hardened;
+}();
 
 inline constexpr Expectations module_expectations = {
 	.file_written = Content::kept,
@@ -114,6 +122,7 @@ inline constexpr Expectations module_expectations = {
 	.needs_descriptor = true,
 	.tees_stock_pipes = false,
 	.sendfile_packs = true,
+	.splices_all_of_trace = false,
 	.stays_open_across_kinds = false,
 	.is_file_to_sendfile = true,
 	.reader_looked_for_first = true,
