@@ -13,6 +13,13 @@ enum class Content {
 	changed, /* those that the source has now */
 };
 
+/** What splice(2) from trace_pipe gives. */
+enum class Trace {
+	refused, /* EINVAL: the file can't be read by the kernel itself */
+	lossy,   /* a page of what was printed; what was printed beyond it is lost */
+	whole,
+};
+
 struct Expectations {
 	/* The deliberate differences, D1 to D8 in README.md. */
 	Content file_written;          /* D1: write, store through a mapping, truncate, punch */
@@ -33,8 +40,8 @@ struct Expectations {
 	bool needs_descriptor;          /* to look at the arguments of vmsplice at all */
 	bool tees_stock_pipes;          /* from or to one, beside a pipe of its own */
 	bool sendfile_packs;            /* a file into as few pages of a stock pipe as can be */
-	bool splices_all_of_trace;      /* also what of trace_pipe is printed beyond a page */
-	bool stays_open_across_kinds;   /* the last page: to be added to behind a stock pipe */
+	Trace trace;
+	bool stays_open_across_kinds; /* the last page: to be added to behind a stock pipe */
 
 	/* How splice(2) and sendfile(2) treat such a pipe. */
 	bool is_file_to_sendfile; /* whose end of file is looked for before room in the target */
@@ -60,7 +67,7 @@ inline constexpr Expectations stock_expectations = {
 	.needs_descriptor = false,
 	.tees_stock_pipes = true,
 	.sendfile_packs = false,
-	.splices_all_of_trace = false,
+	.trace = Trace::lossy,
 	.stays_open_across_kinds = true,
 	.is_file_to_sendfile = false,
 	.reader_looked_for_first = false,
@@ -79,7 +86,7 @@ inline constexpr Expectations private_expectations = [] {
 	own.received_page_written = Content::kept;
 	own.sent_page_written = Content::kept;
 	own.sent_to_tcp_written = Content::kept;
-	own.splices_all_of_trace = true;
+	own.trace = Trace::whole;
 	return own;
 }();
 
@@ -103,7 +110,7 @@ inline constexpr Expectations taking_expectations = [] {
 inline constexpr Expectations hardened_expectations = [] {
 	Expectations hardened = private_expectations;
 
-	hardened.splices_all_of_trace = false;
+	hardened.trace = Trace::lossy;
 	return hardened;
 }();
 
@@ -122,7 +129,7 @@ inline constexpr Expectations module_expectations = {
 	.needs_descriptor = true,
 	.tees_stock_pipes = false,
 	.sendfile_packs = true,
-	.splices_all_of_trace = false,
+	.trace = Trace::refused,
 	.stays_open_across_kinds = false,
 	.is_file_to_sendfile = true,
 	.reader_looked_for_first = true,
