@@ -3,6 +3,8 @@
 
 #include <sys/syscall.h>
 
+#include <algorithm>
+#include <array>
 #include <fstream>
 #include <string>
 
@@ -18,6 +20,11 @@ bool eventually(const std::function<bool()> &condition, std::chrono::seconds lim
 	return true;
 }
 
+/* Calls in which a thread may sleep on its way to the one that waits. */
+static constexpr std::array<long, 6> not_waited_for = {
+	SYS_futex, SYS_mmap, SYS_munmap, SYS_mprotect, SYS_io_uring_setup, SYS_io_uring_register,
+};
+
 bool wait_until_asleep(pid_t tid, const std::atomic<bool> &finished)
 {
 	const std::string path = "/proc/self/task/" + std::to_string(tid) + "/syscall";
@@ -27,7 +34,8 @@ bool wait_until_asleep(pid_t tid, const std::atomic<bool> &finished)
 		std::ifstream file(path);
 		long number;
 
-		if (file >> number && number >= 0 && number != SYS_futex)
+		if (file >> number && number >= 0 &&
+		    std::ranges::find(not_waited_for, number) == not_waited_for.end())
 			return true;
 		sched_yield();
 	}

@@ -13,7 +13,7 @@
 #include <type_traits>
 #include <utility>
 
-/** True as soon as @tid sleeps in a system call other than futex(2); false once it is gone. */
+/** True as soon as @tid sleeps in a system call that waits for others; false once it is gone. */
 bool wait_until_asleep(pid_t tid, const std::atomic<bool> &finished);
 
 /** Waits until @condition is true; false if that takes too long. */
