@@ -12,12 +12,12 @@ claim "systemctl enable privpipe-harden" systemctl enable privpipe-harden
 useradd --groups privpipe member
 useradd stranger
 
-# update: to the kernel $new, of Debian 13 or of its backports.
+# update: to the kernel $new, of this Debian or of its backports.
 update() {
-	suite=trixie
+	suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
 	case $new in
 	6.12.*) ;;
-	*) suite=trixie-backports ;;
+	*) suite=$suite-backports ;;
 	esac
-	apt install -t $suite "linux-image-$new" "linux-headers-$new"
+	apt install -t "$suite" "linux-image-$new" "linux-headers-$new"
 }
