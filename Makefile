@@ -98,7 +98,7 @@ uninstall:	## remove what install put there; same PREFIX= and DESTDIR=
 deb: deps-deb	## Debian packages of the last commit: both modules for DKMS, library, command
 	@scripts/build/deb
 
-test-packages: deps-packages	## those packages in a Debian 13: a kernel update, Secure Boot, a purge
+test-packages: deps-packages	## those packages in a Debian: a kernel update, Secure Boot, a purge
 	@scripts/test/packages
 
 deps: deps-guest-kernel	## the packages that building and testing needs
