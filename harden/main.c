@@ -199,10 +199,14 @@ static void *pph_find(const char *name)
 int pph_set_filter(struct ftrace_ops *ops, const struct pph_point *point)
 {
 	void *function = point->stock ?: pph_find(point->name);
-	int ret = -EINVAL;
+	int ret;
 
+	/* A module that is about to leave takes no probe. */
 	if (function)
 		ret = ftrace_set_filter_ip(ops, (unsigned long)function, 0, 0);
+	else
+		ret = ftrace_set_filter(ops, (unsigned char *)point->name,
+					strlen(point->name), 0);
 	if (ret)
 		pr_err("%s is not there or can't be traced: error %d\n",
 		       point->name, ret);
