@@ -354,38 +354,112 @@ TEST(SpliceProc, AGeneratedFileIsASource)
 	EXPECT_EQ(do_splice(file.get(), pipe.out(), page_size), moved(0));
 }
 
-/* In an instance of its own. */
-TEST(SpliceTrace, IsCutBetweenLines)
+namespace {
+
+/** A buffer of its own for what is traced, which is there until this is destroyed. */
+struct TraceInstance {
+	struct Directory {
+		std::string path = "/sys/kernel/tracing/instances/privpipe-test";
+
+		Directory() { checked(mkdir(path.c_str(), 0700), "mkdir " + path); }
+		~Directory() { rmdir(path.c_str()); }
+	} directory;
+	Fd marker = file("trace_marker", O_WRONLY);
+	Fd raw = file("trace_marker_raw", O_WRONLY);
+	Fd pipe = file("trace_pipe", O_RDONLY | O_NONBLOCK);
+
+	Fd file(const std::string &name, int flags) const
+	{
+		return {open((directory.path + "/" + name).c_str(), flags | O_CLOEXEC), name};
+	}
+
+	/** splice(2) up to @a length bytes at a time, while there are any. */
+	std::string splice_all(size_t length) const
+	{
+		Pipe to = make_pipe();
+		std::string all;
+		Result in = moved(0);
+
+		while ((in = do_splice(pipe.get(), to.out(), length)).value > 0)
+			all += drain(to.in());
+		EXPECT_EQ(in, failed(backend().expect().trace == Trace::refused ? EINVAL : EAGAIN));
+		return all;
+	}
+};
+
+size_t count(const std::string &text, const std::string &part)
 {
-	const std::string instance = "/sys/kernel/tracing/instances/privpipe-test";
+	size_t found = 0;
+
+	for (size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += part.size())
+		found++;
+	return found;
+}
+
+} /* namespace */
+
+TEST(SpliceTrace, LosesNothing)
+{
 	const std::string text(100, 't');
 	const Trace expected = backend().expect().trace;
 	constexpr size_t lines = 200;
-	std::string all;
+	const TraceInstance trace;
 
-	checked(mkdir(instance.c_str(), 0700), "mkdir " + instance);
-	{
-		Fd marker(open((instance + "/trace_marker").c_str(), O_WRONLY | O_CLOEXEC),
-			  "trace_marker");
-		Fd trace(
-			open((instance + "/trace_pipe").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC),
-			"trace_pipe");
-		Pipe pipe = make_pipe();
-
-		for (size_t i = 0; i < lines; i++)
-			put(marker.get(), text + std::to_string(i) + ".");
-		Result in = moved(0);
-		while ((in = do_splice(trace.get(), pipe.out(), default_capacity)).value > 0)
-			all += drain(pipe.in());
-		EXPECT_EQ(in, failed(expected == Trace::refused ? EINVAL : EAGAIN));
-	}
-	checked(rmdir(instance.c_str()), "rmdir " + instance);
+	for (size_t i = 0; i < lines; i++)
+		put(trace.marker.get(), text + std::to_string(i) + ".");
+	const std::string all = trace.splice_all(default_capacity);
 
 	size_t lost = 0;
 	for (size_t i = 0; i < lines; i++)
 		lost += !all.contains(text + std::to_string(i) + ".");
 	EXPECT_EQ(lost == 0, expected == Trace::whole) << lost << " lines";
 	EXPECT_EQ(lost == lines, expected == Trace::refused);
+}
+
+/* Stock returns more than was asked for, prints one event again and loses the other. */
+TEST(SpliceTrace, WhatReadHasLeftComesFirst)
+{
+	const Trace expected = backend().expect().trace;
+	const TraceInstance trace;
+	Pipe pipe = make_pipe();
+	char some[20];
+
+	put(trace.marker.get(), "first.");
+	put(trace.marker.get(), "second.");
+	ASSERT_EQ(read(trace.pipe.get(), some, sizeof(some)), static_cast<ssize_t>(sizeof(some)));
+	const Result in = do_splice(trace.pipe.get(), pipe.out(), 10);
+	if (expected == Trace::refused) {
+		EXPECT_EQ(in, failed(EINVAL));
+		return;
+	}
+	EXPECT_EQ(in == moved(10), expected == Trace::whole);
+	const std::string all = drain(pipe.in()) + trace.splice_all(page_size);
+	EXPECT_EQ(count(all, "first.") == 1 && count(all, "second.") == 1, expected == Trace::whole)
+		<< all;
+}
+
+/* Stock returns 0 for a line that is longer than what was asked for, as at the end of a file. */
+TEST(SpliceTrace, ALongLineIsCut)
+{
+	const Trace expected = backend().expect().trace;
+	const std::string binary(1400, '\xab');
+	const TraceInstance trace;
+	Pipe pipe = make_pipe();
+
+	put(trace.raw.get(), binary);
+	const Result in = do_splice(trace.pipe.get(), pipe.out(), page_size);
+	if (expected != Trace::whole) {
+		EXPECT_EQ(in, expected == Trace::refused ? failed(EINVAL) : moved(0));
+		return;
+	}
+	EXPECT_EQ(in, moved(page_size));
+	put(trace.raw.get(), std::string(2900, '\xab'));
+	put(trace.marker.get(), "next.");
+	const std::string all = drain(pipe.in()) + trace.splice_all(page_size);
+	/* Its first word is the number of the event. */
+	EXPECT_EQ(count(all, " ab"), binary.size() - sizeof(int));
+	EXPECT_EQ(count(all, "[LINE TOO BIG]"), 1u);
+	EXPECT_EQ(count(all, "next."), 1u);
 }
 
 TEST(SplicePackets, APacketLosesItsBoundaryInAFile)
