@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 // Turns the lab's figures (JSON lines on stdin) into lab.json, tables.md and lab.svg in the
 // folder that is the first argument; the others are the names of series. summary.md is what opens
-// the report.
+// the report, letter.txt the table of the cover letters.
 #include "report.hh"
 
 #include <cstdlib>
@@ -312,9 +312,11 @@ void print_pins(std::ostream &out, const std::vector<Case> &pins)
 			    << " | " << (arm.held ? kib(arm.held) : "") << " |\n";
 }
 
-// The cases that answer "what does it cost me?".
+// The cases that answer "what does it cost me?": in the summary, and, in fewer words, in the cover
+// letters.
 struct Question {
-	const char *answers;
+	const char *answers; // empty: only in the letters
+	const char *brief;
 	const Way &way;
 	std::string path, fs, cache;
 	double size, chunk;
@@ -330,56 +332,102 @@ struct Question {
 
 // clang-format off
 const Question questions[] = {
-	{"sendfile of a hot file to a network card", sent, "discard", "ext4", "hot", 128 * MiB, MiB},
-	{"sendfile of a hot file to a network card", sent, "discard", "ext4", "hot", 4 * MiB, 64 * KiB},
-	{"splice of a hot file to a network card", spliced, "discard", "ext4", "hot", 4 * MiB, 64 * KiB},
-	{"splice of a hot file to a reader on this machine", spliced, "read", "ext4", "hot", 128 * MiB, MiB},
-	{"splice of a hot file to a reader on this machine", spliced, "read", "ext4", "hot", 4 * MiB, 64 * KiB},
-	{"splice of a cold file to a network card, taking pages", taken, "discard", "ext4", "cold", 32 * MiB, 64 * KiB},
-	{"a plain pipe", spliced, "pipe", "", "hot", 0, 4 * KiB},
-	{"a plain pipe, the reader on another CPU", spliced, "pipe", "", "hot", 0, 64 * KiB, ", the reader on another CPU"},
-	{"tee", spliced, "tee", "", "hot", 0, 64 * KiB},
-	{"vmsplice to a reader", spliced, "vmsplice", "", "hot", 0, 64 * KiB},
+	{"sendfile of a hot file to a network card", "sendfile, discarded", sent, "discard", "ext4", "hot", 128 * MiB, MiB},
+	{"sendfile of a hot file to a network card", "sendfile, discarded", sent, "discard", "ext4", "hot", 4 * MiB, 64 * KiB},
+	{"splice of a hot file to a network card", "splice, discarded", spliced, "discard", "ext4", "hot", 4 * MiB, 64 * KiB},
+	{"splice of a hot file to a reader on this machine", "splice, copied", spliced, "read", "ext4", "hot", 128 * MiB, MiB},
+	{"splice of a hot file to a reader on this machine", "splice, copied", spliced, "read", "ext4", "hot", 4 * MiB, 64 * KiB},
+	{"splice of a cold file to a network card, taking pages", "splice, not cached, discarded", taken, "discard", "ext4", "cold", 32 * MiB, 64 * KiB},
+	{"a plain pipe", "write and read", spliced, "pipe", "", "hot", 0, 4 * KiB},
+	{"a plain pipe, the reader on another CPU", "write and read, two CPUs", spliced, "pipe", "", "hot", 0, 64 * KiB, ", the reader on another CPU"},
+	{"tee", "tee", spliced, "tee", "", "hot", 0, 64 * KiB},
+	{"vmsplice to a reader", "vmsplice to a reader", spliced, "vmsplice", "", "hot", 0, 64 * KiB},
+	{"", "splice to /dev/null", spliced, "null", "ext4", "hot", 4 * MiB, 64 * KiB},
+	{"", "splice, discarded", spliced, "discard", "ext4", "hot", 128 * MiB, MiB},
+	{"", "sendfile, copied", sent, "read", "ext4", "hot", 128 * MiB, MiB},
+	{"", "sendfile, copied", sent, "read", "ext4", "hot", 4 * MiB, 64 * KiB},
+	{"", "sendfile of a small file, discarded", sent, "discard", "ext4", "hot", 4 * KiB, 4 * KiB},
+	{"", "sendfile of a small file, discarded", sent, "discard", "ext4", "hot", 64 * KiB, 64 * KiB},
+	{"", "sendfile, not cached, discarded", sent, "discard", "ext4", "cold", 32 * MiB, 64 * KiB},
+	{"", "splice, not cached, discarded", taken, "discard", "ext4", "cold", 32 * MiB, MiB},
+	{"", "sendfile, tmpfs to tmpfs", sent, "file", "tmpfs", "hot", 4 * MiB, 64 * KiB},
+	{"", "TCP to TCP", spliced, "relay", "", "hot", 0, 64 * KiB},
+	{"", "pipe to pipe", spliced, "through", "", "hot", 0, 64 * KiB},
+	{"", "write and read", spliced, "pipe", "", "hot", 0, 64},
+	{"", "write and read", spliced, "pipe", "", "hot", 0, 64 * KiB},
+	{"", "splice, copied, two CPUs", spliced, "read", "tmpfs", "hot", 4 * MiB, 64 * KiB, ", the reader on another CPU"},
+	{"", "sendfile, copied, two CPUs", sent, "read", "tmpfs", "hot", 4 * MiB, 64 * KiB, ", the reader on another CPU"},
+	{"", "sendfile, copied, two CPUs", sent, "read", "ext4", "hot", 128 * MiB, MiB, ", the reader on another CPU"},
+	{"", "splice, copied, two at once", spliced, "read", "tmpfs", "hot", 4 * MiB, 64 * KiB, ", 2 at once"},
+	{"", "sendfile, copied, two at once", sent, "read", "tmpfs", "hot", 4 * MiB, 64 * KiB, ", 2 at once"},
 };
 // clang-format on
 
-// The questions that this run has an answer to, the dearest first.
+// Rows of rates, with the worst of ours as their key.
+using Rows = std::multimap<double, std::string>;
+
+// add_row() adds one if this run has an answer. Its cells are @format of a rate, or @none.
+void add_row(Rows &rows, const Question &q, const std::string &what, const std::vector<Case> &cases,
+	     const Names &columns, const char *format, const char *none)
+{
+	const auto one = std::ranges::find_if(cases, [&](const Case &c) { return q.is_for(c); });
+	if (one == cases.end())
+		return;
+
+	double worst = any;
+	std::string row = what;
+
+	for (const std::string &who : columns) {
+		const Samples pairs = rates(*one, q.way.arm(who), q.way.stock);
+
+		if (pairs.empty()) {
+			row += none;
+			continue;
+		}
+		const double rate = Middle(pairs).median;
+
+		row += text(format, rate);
+		if (who != "copy")
+			worst = std::min(worst, rate);
+	}
+	rows.emplace(worst, row + "\n");
+}
+
 void print_summary(std::ostream &out, const std::vector<Case> &cases, const Names &series)
 {
-	std::multimap<double, std::string> rows;
+	Rows rows;
 	Names columns = {"module", "livepatch", "copy"};
 
 	columns.insert(columns.end(), series.begin(), series.end());
-	for (const Question &q : questions) {
-		const auto one =
-			std::ranges::find_if(cases, [&](const Case &c) { return q.is_for(c); });
-		if (one == cases.end())
-			continue;
-
-		double worst = any;
-		std::string row = text("| %s (%s a call) |", q.answers, size(q.chunk).c_str());
-
-		for (const std::string &who : columns) {
-			const Samples pairs = rates(*one, q.way.arm(who), q.way.stock);
-
-			if (pairs.empty()) {
-				row += " |";
-				continue;
-			}
-			const double rate = Middle(pairs).median;
-
-			row += text(" %.2f |", rate);
-			if (who != "copy")
-				worst = std::min(worst, rate);
-		}
-		rows.emplace(worst, row);
-	}
+	for (const Question &q : questions)
+		if (*q.answers)
+			add_row(rows, q,
+				text("| %s (%s a call) |", q.answers, size(q.chunk).c_str()), cases,
+				columns, " %.2f |", " |");
 	out << "| what | module | livepatch | always copy |";
 	for (const std::string &name : series)
 		out << " " << name << " |";
 	out << "\n|---" << repeated("|--:", columns.size()) << "|\n";
 	for (const auto &[worst, row] : rows)
-		out << row << "\n";
+		out << row;
+}
+
+// For the cover letters of the series.
+void print_letter(std::ostream &out, const std::vector<Case> &cases, const Names &series)
+{
+	Rows rows;
+	Names columns = {"copy"};
+
+	columns.insert(columns.end(), series.begin(), series.end());
+	for (const Question &q : questions)
+		add_row(rows, q, text("    %-36s%8s", q.brief, size(q.chunk).c_str()), cases,
+			columns, "%8.2f", "       -");
+	out << text("    %-44s%8s", "the rate, compared with stock", "copy");
+	for (const std::string &name : series)
+		out << text("%8s", name.c_str());
+	out << "\n";
+	for (const auto &[worst, row] : rows)
+		out << row;
 }
 
 // Whom a target is for.
@@ -592,7 +640,8 @@ int main(int argc, char **argv)
 		}
 	}
 	std::ofstream json(folder + "/lab.json"), summary(folder + "/summary.md"),
-		tables(folder + "/tables.md"), plot(folder + "/lab.svg");
+		letter(folder + "/letter.txt"), tables(folder + "/tables.md"),
+		plot(folder + "/lab.svg");
 	print_json(json, cases);
 	failed |= cases.empty();
 
@@ -600,6 +649,7 @@ int main(int argc, char **argv)
 	const std::vector<Case> pins(rest.begin(), rest.end());
 	cases.erase(rest.begin(), rest.end());
 	print_summary(summary, cases, series);
+	print_letter(letter, cases, series);
 	for (const Case &one : cases)
 		print_case(tables, one);
 	if (!pins.empty())
