@@ -64,6 +64,13 @@ static void pool_test_another_user_gets_none(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, pp_pool_get(1));
 	folio->index--;
 	KUNIT_EXPECT_PTR_EQ(test, pp_pool_get(1), folio);
+
+	/* If a pipe has kept it, a pool has it then. */
+	folio->index++;
+	KUNIT_EXPECT_NULL(test, pp_pool_again(folio));
+	folio->index--;
+	KUNIT_EXPECT_PTR_EQ(test, pp_pool_get(1), folio);
+	KUNIT_EXPECT_PTR_EQ(test, pp_pool_again(folio), folio);
 	folio_put(folio);
 }
 

@@ -271,6 +271,38 @@ static void user_test_drained_page_is_not_added_to(struct kunit *test)
 	pp_test_expect_ring(test, ring, 60, 240);
 }
 
+/* The page that was read last is used again, but not while somebody else refers to it. */
+static void user_test_page_is_used_again(struct kunit *test)
+{
+	struct folio *folio;
+	struct file *ends[2];
+	struct pp_ring *ring;
+
+	pp_test_pipe(test, 16, 0, ends);
+	ring = pp_ring_of(ends[0]);
+	pp_test_write(test, ends[1], 0, 100);
+	folio = pp_ring_tail(ring)->folio;
+	pp_test_expect_read(test, ends[0], 0, 100);
+	KUNIT_EXPECT_PTR_EQ(test, ring->spare, folio);
+
+	pp_test_write(test, ends[1], 100, 100);
+	KUNIT_EXPECT_PTR_EQ(test, pp_ring_tail(ring)->folio, folio);
+	KUNIT_EXPECT_NULL(test, ring->spare);
+	pp_test_expect_read(test, ends[0], 100, 100);
+
+	folio_get(folio);
+	pp_test_write(test, ends[1], 200, 100);
+	KUNIT_EXPECT_PTR_NE(test, pp_ring_tail(ring)->folio, folio);
+	folio_put(folio);
+	pp_test_expect_read(test, ends[0], 200, 100);
+
+	/* A large folio goes to the pool. */
+	folio = ring->spare;
+	pp_test_write(test, ends[1], 300, 2 * PAGE_SIZE);
+	pp_test_expect_read(test, ends[0], 300, 2 * PAGE_SIZE);
+	KUNIT_EXPECT_PTR_EQ(test, ring->spare, folio);
+}
+
 /*
  * Memory that can't be accessed for a moment
  */
@@ -441,6 +473,7 @@ static struct kunit_case user_test_cases[] = {
 	KUNIT_CASE(user_test_shared_page_is_not_added_to),
 	KUNIT_CASE(user_test_shared_page_stays_without_memory),
 	KUNIT_CASE(user_test_drained_page_is_not_added_to),
+	KUNIT_CASE(user_test_page_is_used_again),
 	KUNIT_CASE_PARAM(user_test_write_ends_at_fault, write_gen_params),
 	KUNIT_CASE(user_test_merge_ends_at_fault),
 	KUNIT_CASE(user_test_read_ends_at_fault),

@@ -115,12 +115,19 @@ static struct folio *pp_pool_remove_last(struct pp_pool *pool)
 }
 
 /*
- * Remove a folio that nobody else refers to, that belongs to the cgroup of this task, and
- * whose old content belongs to the same user.
+ * Whether nobody else refers to a folio, it belongs to the cgroup of this task, and its old
+ * content to the same user.  Call this under RCU.
  */
+static bool pp_folio_usable(struct folio *folio, struct mem_cgroup *payer)
+{
+	return folio_ref_count(folio) == 1 &&
+	       folio->index == __kuid_val(current_uid()) &&
+	       pp_payer(folio_memcg(folio)) == payer;
+}
+
+/* Remove a folio that this task may use. */
 static struct folio *pp_pool_find(struct pp_pool *pool)
 {
-	pgoff_t user = __kuid_val(current_uid());
 	struct mem_cgroup *payer;
 	struct folio *folio;
 
@@ -128,10 +135,19 @@ static struct folio *pp_pool_find(struct pp_pool *pool)
 	payer = pp_current_payer();
 	/* The latest one is still in the CPU's cache. */
 	list_for_each_entry(folio, &pool->folios, lru)
-		if (folio_ref_count(folio) == 1 && folio->index == user &&
-		    pp_payer(folio_memcg(folio)) == payer)
+		if (pp_folio_usable(folio, payer))
 			return pp_pool_remove(pool, folio);
 	return NULL;
+}
+
+/* A test wants every allocation to fail, so there must be one. */
+static bool pp_pool_barred(void)
+{
+#ifdef CONFIG_FAULT_INJECTION
+	return current->fail_nth;
+#else
+	return false;
+#endif
 }
 
 /**
@@ -148,13 +164,8 @@ struct folio *pp_pool_get(unsigned int order)
 	struct pp_pool *pool = raw_cpu_ptr(&pp_pools[order]);
 	struct folio *folio;
 
-	if (!READ_ONCE(pool->nr))
+	if (!READ_ONCE(pool->nr) || pp_pool_barred())
 		return NULL;
-#ifdef CONFIG_FAULT_INJECTION
-	/* A test wants every allocation to fail, so there must be one. */
-	if (current->fail_nth)
-		return NULL;
-#endif
 
 	spin_lock(&pool->lock);
 	folio = pp_pool_find(pool);
@@ -164,6 +175,23 @@ struct folio *pp_pool_get(unsigned int order)
 		return NULL;
 	}
 	return folio;
+}
+
+/**
+ * pp_pool_again() - Use a folio again that the caller has kept itself.
+ * @folio: from pp_pool_get() or pp_pool_new(); the caller's reference is consumed
+ *
+ * Return: the folio, under the rules of pp_pool_get(), or NULL, and a pool may have it.
+ */
+struct folio *pp_pool_again(struct folio *folio)
+{
+	scoped_guard(rcu) {
+		if (pp_folio_usable(folio, pp_current_payer()) &&
+		    !pp_pool_barred() && !pp_folio_poisoned(folio))
+			return folio;
+	}
+	pp_pool_put(folio);
+	return NULL;
 }
 
 static bool pp_marked(struct mem_cgroup *memcg)

@@ -14,6 +14,7 @@
 
 #include "limits.h"
 #include "ring.h"
+#include "stats.h"
 
 /**
  * pp_ring_create() - Make a pipe without ends.
@@ -72,6 +73,8 @@ void pp_ring_clear(struct pp_ring *ring)
 void pp_ring_destroy(struct pp_ring *ring)
 {
 	pp_ring_clear(ring);
+	if (ring->spare)
+		pp_folio_free(ring->spare);
 	pp_uncharge(ring->user, ring->capacity);
 	free_uid(ring->user);
 	kvfree(ring->slots);
@@ -310,6 +313,15 @@ struct pp_slot pp_ring_pop(struct pp_ring *ring)
 	return slot;
 }
 
+static void pp_ring_keep(struct pp_ring *ring, struct pp_slot slot)
+{
+	if (ring->spare || slot.flags & PP_SLOT_FOREIGN ||
+	    folio_test_large(slot.folio) || want_init_on_free())
+		pp_slot_free(slot);
+	else
+		ring->spare = slot.folio;
+}
+
 /**
  * pp_ring_consume() - Remove bytes at the tail.
  * @ring: the pipe, locked
@@ -328,8 +340,31 @@ void pp_ring_consume(struct pp_ring *ring, size_t len)
 			return;
 		}
 		len -= slot->len;
-		pp_slot_free(pp_ring_pop(ring));
+		pp_ring_keep(ring, pp_ring_pop(ring));
 	}
+}
+
+/**
+ * pp_ring_page() - Get a private page for a pipe.
+ * @ring: the pipe, locked
+ *
+ * It is the one that was read last, if there is one that this task may use: as in a stock
+ * pipe, writing and reading small pieces takes no lock but the pipe's.
+ *
+ * Context: may sleep.
+ * Return: a folio of a page with one reference, the caller's, or NULL.
+ */
+struct folio *pp_ring_page(struct pp_ring *ring)
+{
+	struct folio *folio = ring->spare;
+
+	ring->spare = NULL;
+	if (folio)
+		folio = pp_pool_again(folio);
+	if (!folio)
+		return pp_folio_alloc(1);
+	pp_count(PP_folios_recycled, 1);
+	return folio;
 }
 
 /**

@@ -70,6 +70,7 @@
  * @reserved: pages promised to producers that are reading a file
  * @room: pp_ring_room() when the lock was last released
  * @held: pages of all folios in the ring
+ * @spare: a page that was read, for the next write, or NULL
  * @readers: open files with FMODE_READ
  * @writers: open files with FMODE_WRITE
  * @draining: slots at the tail that a consumer is writing to a file, or 0
@@ -97,6 +98,7 @@ struct pp_ring {
 	unsigned int writers;
 	unsigned int draining;
 	bool polled;
+	struct folio *spare;
 	struct pp_slot *slots;
 	struct fasync_struct *fasync_readers;
 	struct fasync_struct *fasync_writers;
@@ -213,6 +215,7 @@ void pp_ring_push_fitting(struct pp_ring *ring, struct pp_slot slot);
 bool pp_ring_fits(const struct pp_ring *ring, const struct pp_slot *slot);
 struct pp_slot pp_ring_pop(struct pp_ring *ring);
 void pp_ring_consume(struct pp_ring *ring, size_t len);
+struct folio *pp_ring_page(struct pp_ring *ring);
 
 int pp_ring_reserve(struct pp_ring *ring, struct pp_stage *stage,
 		    unsigned int pages, bool nonblock);

@@ -97,7 +97,7 @@ static int pp_copy_in(struct pp_ring *ring, struct iov_iter *from, size_t len,
 
 		if (flags & PP_SLOT_PACKET)
 			pages = 1;
-		slot.folio = pp_folio_alloc(pages);
+		slot.folio = pages > 1 ? pp_folio_alloc(pages) : pp_ring_page(ring);
 		if (!slot.folio)
 			return -ENOMEM;
 
