@@ -21,13 +21,14 @@ void arena_in_use(double seconds)
 	File file(on_ext4, pattern(size));
 	Fd direct = file.reopen(O_RDWR | O_DIRECT);
 	Round round;
-	auto somewhere = [&] { return memory + random_below(32) * page_size; };
+	/* With so many pages from there on. */
+	auto somewhere = [&](unsigned nr) { return memory + random_below(33 - nr) * page_size; };
 
 	auto give = [&] {
 		Pipe pipe = make_pipe();
 		Pipe twin = make_pipe();
 		std::string bytes;
-		iovec iov = {somewhere(), pages(8)};
+		iovec iov = {somewhere(1), pages(8)};
 		Result gave =
 			backend().vmsplice(pipe.out(), &iov, 1, SPLICE_F_GIFT | SPLICE_F_NONBLOCK);
 
@@ -43,8 +44,9 @@ void arena_in_use(double seconds)
 	round.loop(give);
 	for (int fd : {direct.get(), file.fd()})
 		round.loop([&, fd] {
-			static_cast<void>(!pread(fd, somewhere(), pages(4), 0));
-			static_cast<void>(!pwrite(fd, somewhere(), pages(4), 0));
+			/* What is behind the arena can be somebody's heap. */
+			static_cast<void>(!pread(fd, somewhere(4), pages(4), 0));
+			static_cast<void>(!pwrite(fd, somewhere(1), pages(4), 0));
 		});
 	round.loop([&] {
 		if (random_below(8) == 0) {
@@ -65,7 +67,7 @@ void arena_in_use(double seconds)
 			complain("mremap of an arena");
 		else
 			memory = static_cast<char *>(moved);
-		madvise(somewhere(), page_size, MADV_DONTNEED);
+		madvise(somewhere(1), page_size, MADV_DONTNEED);
 		usleep(1000);
 	});
 	round.run_for(seconds);
