@@ -671,7 +671,7 @@ static unsigned int lab_stock_pages(const struct pipe_inode_info *pipe,
 
 static unsigned int lab_ring_pages(struct pp_ring *ring, unsigned int *largest)
 {
-	unsigned int i, pages = 0;
+	unsigned int i, pages = ring->spare ? 1 : 0;
 
 	for (i = ring->tail; i != ring->head; i++)
 		pages += lab_folio_pages(pp_ring_slot(ring, i)->folio, largest);
