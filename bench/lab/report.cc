@@ -420,9 +420,9 @@ void print_letter(std::ostream &out, const std::vector<Case> &cases, const Names
 
 	columns.insert(columns.end(), series.begin(), series.end());
 	for (const Question &q : questions)
-		add_row(rows, q, text("    %-36s%8s", q.brief, size(q.chunk).c_str()), cases,
-			columns, "%8.2f", "       -");
-	out << text("    %-44s%8s", "the rate, compared with stock", "copy");
+		add_row(rows, q, text("  %-35s%7s", q.brief, size(q.chunk).c_str()), cases, columns,
+			"%8.2f", "       -");
+	out << text("  %-42s%8s", "the rate, compared with stock", "copy");
 	for (const std::string &name : series)
 		out << text("%8s", name.c_str());
 	out << "\n";
