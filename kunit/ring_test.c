@@ -153,8 +153,14 @@ static void ring_test_consume_recycles_own_folios_only(struct kunit *test)
 	pp_ring_push(ring, slot);
 	pp_ring_consume(ring, 2 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 1);
-	pp_ring_unlock(ring);
 	folio_put(folio);
+
+	/* Nor is a page of somebody else's, or that no write has filled, kept for a write. */
+	pp_ring_push(ring, pp_test_slot(test, 0, 0, 100, PP_SLOT_FOREIGN | PP_SLOT_PACKET));
+	pp_ring_push(ring, pp_test_slot(test, 0, 0, 100, 0));
+	pp_ring_consume(ring, 200);
+	KUNIT_EXPECT_NULL(test, ring->spare);
+	pp_ring_unlock(ring);
 }
 
 static void ring_test_destroy_frees_what_is_left(struct kunit *test)

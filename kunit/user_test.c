@@ -280,6 +280,11 @@ static void user_test_page_is_used_again(struct kunit *test)
 
 	pp_test_pipe(test, 16, 0, ends);
 	ring = pp_ring_of(ends[0]);
+	/* A large folio goes to the pool. */
+	pp_test_write(test, ends[1], 0, 2 * PAGE_SIZE);
+	pp_test_expect_read(test, ends[0], 0, 2 * PAGE_SIZE);
+	KUNIT_EXPECT_NULL(test, ring->spare);
+
 	pp_test_write(test, ends[1], 0, 100);
 	folio = pp_ring_tail(ring)->folio;
 	pp_test_expect_read(test, ends[0], 0, 100);
@@ -294,13 +299,18 @@ static void user_test_page_is_used_again(struct kunit *test)
 	pp_test_write(test, ends[1], 200, 100);
 	KUNIT_EXPECT_PTR_NE(test, pp_ring_tail(ring)->folio, folio);
 	folio_put(folio);
+	folio = pp_ring_tail(ring)->folio;
+	folio_get(folio);
 	pp_test_expect_read(test, ends[0], 200, 100);
+	KUNIT_EXPECT_NULL(test, ring->spare);
+	folio_put(folio);
 
-	/* A large folio goes to the pool. */
-	folio = ring->spare;
-	pp_test_write(test, ends[1], 300, 2 * PAGE_SIZE);
-	pp_test_expect_read(test, ends[0], 300, 2 * PAGE_SIZE);
-	KUNIT_EXPECT_PTR_EQ(test, ring->spare, folio);
+	/* The last reader takes it along. */
+	pp_test_write(test, ends[1], 300, 100);
+	pp_test_expect_read(test, ends[0], 300, 100);
+	KUNIT_EXPECT_NOT_NULL(test, ring->spare);
+	pp_ring_clear(ring);
+	KUNIT_EXPECT_NULL(test, ring->spare);
 }
 
 /*

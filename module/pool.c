@@ -249,6 +249,18 @@ struct folio *pp_pool_new(gfp_t gfp, unsigned int order)
 }
 
 /**
+ * pp_pool_keeps() - Whether a folio may be kept at all.
+ * @folio: from pp_pool_get() or pp_pool_new()
+ *
+ * Return: false if reclaim might never free it, or on a kernel that clears memory when it is
+ * freed (init_on_free).
+ */
+bool pp_pool_keeps(const struct folio *folio)
+{
+	return folio->private && !want_init_on_free();
+}
+
+/**
  * pp_pool_put() - Keep a folio from pp_pool_get() or pp_pool_new(), or free it.
  * @folio: the folio; the caller's reference is consumed
  *
@@ -261,7 +273,7 @@ void pp_pool_put(struct folio *folio)
 	unsigned long cpu = (unsigned long)folio->private;
 	struct pp_pool *pool;
 
-	if (!cpu || want_init_on_free()) {
+	if (!pp_pool_keeps(folio)) {
 		pp_folio_drop(folio);
 		return;
 	}
@@ -292,7 +304,7 @@ static enum lru_status pp_mark_drop(struct list_head *item, struct list_lru_one 
  * pp_pools_age() - Free the folios that nobody has needed since the last call.
  * @work: not used
  *
- * Runs every second while there are any, so that an idle machine keeps nothing, and
+ * Runs every second while there are any, so that the pools of an idle machine are empty, and
  * a memory cgroup can go.
  */
 void pp_pools_age(struct work_struct *work)

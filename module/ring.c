@@ -57,13 +57,16 @@ out_uncharge:
 }
 
 /**
- * pp_ring_clear() - Free everything that is in a pipe.
+ * pp_ring_clear() - Free everything that is in a pipe, and its spare page.
  * @ring: the pipe, locked or about to be destroyed
  */
 void pp_ring_clear(struct pp_ring *ring)
 {
 	while (!pp_ring_empty(ring))
 		pp_slot_free(pp_ring_pop(ring));
+	if (ring->spare)
+		pp_folio_free(ring->spare);
+	ring->spare = NULL;
 }
 
 /**
@@ -73,8 +76,6 @@ void pp_ring_clear(struct pp_ring *ring)
 void pp_ring_destroy(struct pp_ring *ring)
 {
 	pp_ring_clear(ring);
-	if (ring->spare)
-		pp_folio_free(ring->spare);
 	pp_uncharge(ring->user, ring->capacity);
 	free_uid(ring->user);
 	kvfree(ring->slots);
@@ -313,13 +314,18 @@ struct pp_slot pp_ring_pop(struct pp_ring *ring)
 	return slot;
 }
 
+/*
+ * Free the folio of a slot that was read, or keep it for the next write: as in a stock pipe,
+ * a page that a write has filled and that nobody else refers to.
+ */
 static void pp_ring_keep(struct pp_ring *ring, struct pp_slot slot)
 {
-	if (ring->spare || slot.flags & PP_SLOT_FOREIGN ||
-	    folio_test_large(slot.folio) || want_init_on_free())
-		pp_slot_free(slot);
-	else
+	if (!ring->spare && slot.flags & (PP_SLOT_MERGE | PP_SLOT_PACKET) &&
+	    !(slot.flags & PP_SLOT_FOREIGN) && !folio_test_large(slot.folio) &&
+	    folio_ref_count(slot.folio) == 1 && pp_pool_keeps(slot.folio))
 		ring->spare = slot.folio;
+	else
+		pp_slot_free(slot);
 }
 
 /**
@@ -348,8 +354,8 @@ void pp_ring_consume(struct pp_ring *ring, size_t len)
  * pp_ring_page() - Get a private page for a pipe.
  * @ring: the pipe, locked
  *
- * It is the one that was read last, if there is one that this task may use: as in a stock
- * pipe, writing and reading small pieces takes no lock but the pipe's.
+ * It is the spare one, if there is one that this task may use: as in a stock pipe, writing
+ * and reading small pieces takes no lock but the pipe's.
  *
  * Context: may sleep.
  * Return: a folio of a page with one reference, the caller's, or NULL.

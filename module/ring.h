@@ -69,8 +69,8 @@
  * @used: pages that the slots count for, see pp_slot_pages()
  * @reserved: pages promised to producers that are reading a file
  * @room: pp_ring_room() when the lock was last released
- * @held: pages of all folios in the ring
- * @spare: a page that was read, for the next write, or NULL
+ * @held: pages of all folios in the ring, which @spare is not
+ * @spare: a page that was written and read, for the next write, or NULL
  * @readers: open files with FMODE_READ
  * @writers: open files with FMODE_WRITE
  * @draining: slots at the tail that a consumer is writing to a file, or 0

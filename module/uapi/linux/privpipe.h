@@ -337,7 +337,7 @@ struct privpipe_resize {
  * @size: sizeof(struct privpipe_query)
  * @capacity: returns the capacity in bytes (F_GETPIPE_SZ)
  * @unread: returns how many bytes are in the pipe (FIONREAD)
- * @held: returns how many bytes of memory its folios occupy
+ * @held: returns how many bytes of memory the folios in it occupy
  * @taken: returns how many bytes have entered in pages taken or gifted
  * @copied: returns how many bytes have entered by copying
  * @moved: returns how many bytes have entered in folios of other private pipes
