@@ -362,7 +362,7 @@ struct TraceInstance {
 		std::string path = "/sys/kernel/tracing/instances/privpipe-test";
 
 		Directory() { checked(mkdir(path.c_str(), 0700), "mkdir " + path); }
-		~Directory() { rmdir(path.c_str()); }
+		~Directory() { EXPECT_EQ(rmdir(path.c_str()), 0) << path; }
 	} directory;
 	Fd marker = file("trace_marker", O_WRONLY);
 	Fd raw = file("trace_marker_raw", O_WRONLY);
