@@ -271,7 +271,7 @@ static void user_test_drained_page_is_not_added_to(struct kunit *test)
 	pp_test_expect_ring(test, ring, 60, 240);
 }
 
-/* The page that was read last is used again, but not while somebody else refers to it. */
+/* A page that was read is used again, but not while somebody else refers to it. */
 static void user_test_page_is_used_again(struct kunit *test)
 {
 	struct folio *folio;
@@ -301,7 +301,7 @@ static void user_test_page_is_used_again(struct kunit *test)
 	folio_put(folio);
 	pp_test_expect_read(test, ends[0], 200, 100);
 
-	/* The last reader takes it along. */
+	/* It goes with what is in the pipe. */
 	pp_test_write(test, ends[1], 300, 100);
 	pp_test_expect_read(test, ends[0], 300, 100);
 	KUNIT_EXPECT_NOT_NULL(test, ring->spare);
