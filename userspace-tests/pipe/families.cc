@@ -2,7 +2,10 @@
 #include "pipe/families.hh"
 
 #include <linux/bpf.h>
+#include <linux/genetlink.h>
 #include <linux/kcm.h>
+#include <linux/netlink.h>
+#include <linux/smc.h>
 #include <linux/tls.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
@@ -61,9 +64,64 @@ Connection connect_mptcp()
 	return connect_like_tcp(AF_INET, IPPROTO_MPTCP);
 }
 
+/* A request of generic netlink's with one attribute, which is text. */
+struct Request {
+	nlmsghdr header = {};
+	genlmsghdr command = {};
+	nlattr attribute = {};
+	std::array<char, SMC_MAX_EID_LEN + 1> text = {};
+};
+
+/* The kernel has done what it asks for, or not, when this returns. */
+void ask(int netlink, int family, uint8_t command, uint16_t attribute, std::string_view text)
+{
+	Request request;
+
+	text.copy(request.text.data(), text.size());
+	request.attribute.nla_type = attribute;
+	request.attribute.nla_len = uint16_t(NLA_HDRLEN + text.size() + 1);
+	request.command = {.cmd = command, .version = 1, .reserved = 0};
+	request.header.nlmsg_type = uint16_t(family);
+	request.header.nlmsg_flags = NLM_F_REQUEST;
+	request.header.nlmsg_len =
+		uint32_t(NLMSG_ALIGN(offsetof(Request, attribute) + request.attribute.nla_len));
+	checked(send(netlink, &request, request.header.nlmsg_len, 0), "ask netlink");
+}
+
+/* The number by which generic netlink knows SMC. */
+int number_of_smc(int netlink)
+{
+	std::array<char, 4096> answer;
+
+	ask(netlink, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_NAME, SMC_GENL_FAMILY_NAME);
+
+	const auto size = checked(recv(netlink, answer.data(), answer.size(), 0), "netlink's answer");
+
+	for (size_t at = NLMSG_HDRLEN + GENL_HDRLEN; at < size_t(size);) {
+		auto *found = reinterpret_cast<nlattr *>(answer.data() + at);
+
+		if (found->nla_type == CTRL_ATTR_FAMILY_ID)
+			return *reinterpret_cast<uint16_t *>(found + 1);
+		at += NLA_ALIGN(found->nla_len);
+	}
+	throw_errno("SMC is not there", ENOENT);
+}
+
+/* Two sockets of SMC's share memory only if they find that they have a name in common. */
+void name_for_smc()
+{
+	Fd netlink(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC), "netlink");
+	std::string name = "PRIVPIPE";
+
+	name.resize(SMC_MAX_EID_LEN, ' ');
+	ask(netlink.get(), number_of_smc(netlink.get()), SMC_NETLINK_ADD_UEID,
+	    SMC_NLA_EID_TABLE_ENTRY, name);
+}
+
 /* Without a device for it, this is TCP behind the operations of SMC. */
 Connection connect_smc()
 {
+	name_for_smc();
 	return connect_like_tcp(AF_SMC, 0);
 }
 
