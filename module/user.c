@@ -11,6 +11,7 @@
 #include "arena.h"
 #include "command.h"
 #include "compat/iocb.h"
+#include "compat/times.h"
 #include "ring.h"
 #include "stats.h"
 #include "user.h"
@@ -73,7 +74,7 @@ ssize_t pp_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	pp_ring_end_consume(ring, &visit);
 
 	if (ret > 0)
-		file_accessed(file);
+		pp_accessed(file);
 	return ret;
 }
 
@@ -211,7 +212,7 @@ ssize_t pp_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	pp_ring_end_produce(ring, &visit);
 
 	if (done > 0)
-		file_update_time(file);
+		pp_modified(file);
 	return done ?: ret;
 }
 

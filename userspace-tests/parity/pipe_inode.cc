@@ -407,3 +407,19 @@ TEST(PipeWatch, SeesReadsWritesAndClosesOfTheEndsThatAreThere)
 	pipe.write_end.reset();
 	EXPECT_EQ(watch.events(), uint32_t(IN_CLOSE_WRITE));
 }
+
+TEST(PipeTimes, ChangeByReadingAndWritingAsOnStock)
+{
+	auto changed = [](const Pipe &pipe) {
+		const timespec long_ago[] = {{1000, 0}, {1000, 0}};
+		struct stat status;
+
+		checked(futimens(pipe.in(), long_ago), "futimens");
+		put(pipe.out(), "abc");
+		drain(pipe.in());
+		checked(fstat(pipe.in(), &status), "fstat");
+		return std::pair(status.st_atim.tv_sec > 1000, status.st_mtim.tv_sec > 1000);
+	};
+
+	EXPECT_EQ(changed(make_pipe()), changed(make_stock_pipe()));
+}
