@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Reading from and writing to a pipe without a name changes its times in 6.12, but not in 7.x.
+ * Reading from and writing to a pipe without a name changed its times until 6.14.
  * checkpatch: LINUX_VERSION_CODE: nothing else tells
  */
 #ifndef PRIVPIPE_COMPAT_TIMES_H
@@ -9,7 +9,7 @@
 #include <linux/fs.h>
 #include <linux/version.h>
 
-#define PP_HAS_TIMES (LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0))
+#define PP_HAS_TIMES (LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0))
 
 /** pp_accessed() - Note that @file, a read end, was read from. */
 static inline void pp_accessed(struct file *file)

@@ -5,11 +5,13 @@
 
 #include <gtest/gtest.h>
 
-#include <netinet/in.h>
 #include <linux/tcp.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <functional>
 #include <thread>
 
 namespace {
@@ -46,11 +48,38 @@ protected:
 	}
 };
 
+/* Sends in a thread of its own, until the bytes or the connection end, at the latest with this. */
+class Sender {
+public:
+	/* @move sends the first bytes that are left to @far and returns how many, or an error. */
+	Sender(int far, std::string_view bytes, std::function<ssize_t(std::string_view)> move)
+		: far_(far), thread_([=] {
+			  std::string_view left = bytes;
+
+			  for (ssize_t n; !left.empty() && (n = move(left)) > 0;)
+				  left.remove_prefix(size_t(n));
+			  if (!left.empty())
+				  shutdown(far, SHUT_RDWR);
+		  })
+	{
+	}
+	~Sender() { shutdown(far_, SHUT_RDWR); }
+	Sender(const Sender &) = delete;
+	Sender &operator=(const Sender &) = delete;
+
+private:
+	int far_;
+	std::jthread thread_;
+};
+
 } // namespace
 
 TEST_P(Stream, ComesOutOfAPipeAsItWasSent)
 {
-	std::jthread sender([&] { put(connection.far.get(), bytes); });
+	const int far = connection.far.get();
+	Sender sender(far, bytes, [=](std::string_view left) {
+		return send(far, left.data(), left.size(), MSG_NOSIGNAL);
+	});
 	std::string received;
 
 	while (received.size() < size) {
@@ -62,15 +91,18 @@ TEST_P(Stream, ComesOutOfAPipeAsItWasSent)
 
 TEST_P(Stream, IsReceivedAsItWentIntoAPipe)
 {
-	std::jthread sender([&] {
-		for (size_t done = 0; done < size;) {
-			const std::string_view next = std::string_view(bytes).substr(done, chunk);
+	const int far = connection.far.get();
+	Sender sender(far, bytes, [&, far](std::string_view left) -> ssize_t {
+		const ssize_t in = write(pipe.out(), left.data(), std::min(left.size(), chunk));
 
-			put(pipe.out(), next);
-			for (size_t left = next.size(); left;)
-				left -= do_splice(pipe.in(), connection.far.get(), left).bytes();
-			done += next.size();
+		for (ssize_t out = 0; out < in;) {
+			const Result result = do_splice(pipe.in(), far, size_t(in - out));
+
+			if (result.value <= 0)
+				return -1;
+			out += result.value;
 		}
+		return in;
 	});
 	std::string received;
 	std::string room(chunk, '\0');
@@ -84,4 +116,20 @@ TEST_P(Stream, IsReceivedAsItWentIntoAPipe)
 	EXPECT_TRUE(same(received, bytes));
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, Stream, testing::ValuesIn(streams()), testing::PrintToStringParamName());
+INSTANTIATE_TEST_SUITE_P(Families, Stream, testing::ValuesIn(streams()),
+			 testing::PrintToStringParamName());
+
+class Message : public testing::TestWithParam<Family> {};
+
+TEST_P(Message, EntersAPipeWhole)
+{
+	Connection connection = GetParam().connect();
+	Pipe pipe = make_pipe();
+
+	put(connection.far.get(), "hello");
+	EXPECT_EQ(do_splice(connection.near.get(), pipe.out(), 100), moved(5));
+	EXPECT_EQ(drain(pipe.in()), "hello");
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, Message, testing::ValuesIn(families()),
+			 testing::PrintToStringParamName());

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -72,9 +73,11 @@ struct Request {
 	std::array<char, SMC_MAX_EID_LEN + 1> text = {};
 };
 
-/* The kernel has done what it asks for, or not, when this returns. */
-void ask(int netlink, int family, uint8_t command, uint16_t attribute, std::string_view text)
+/* Sends it; returns the answer, or the acknowledgement if there is no other. */
+std::string ask(int family, uint8_t command, uint16_t attribute, std::string_view text)
 {
+	Fd netlink(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC), "netlink");
+	std::string answer(4096, '\0');
 	Request request;
 
 	text.copy(request.text.data(), text.size());
@@ -82,40 +85,54 @@ void ask(int netlink, int family, uint8_t command, uint16_t attribute, std::stri
 	request.attribute.nla_len = uint16_t(NLA_HDRLEN + text.size() + 1);
 	request.command = {.cmd = command, .version = 1, .reserved = 0};
 	request.header.nlmsg_type = uint16_t(family);
-	request.header.nlmsg_flags = NLM_F_REQUEST;
+	request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
 	request.header.nlmsg_len =
 		uint32_t(NLMSG_ALIGN(offsetof(Request, attribute) + request.attribute.nla_len));
-	checked(send(netlink, &request, request.header.nlmsg_len, 0), "ask netlink");
+	checked(send(netlink.get(), &request, request.header.nlmsg_len, 0), "ask netlink");
+	answer.resize(size_t(
+		checked(recv(netlink.get(), answer.data(), answer.size(), 0), "netlink's answer")));
+	return answer;
+}
+
+/* What an answer of netlink's reports: 0 or a negative errno. */
+int error_in(const std::string &answer)
+{
+	auto *header = reinterpret_cast<const nlmsghdr *>(answer.data());
+
+	return header->nlmsg_type == NLMSG_ERROR
+		       ? reinterpret_cast<const nlmsgerr *>(header + 1)->error
+		       : 0;
 }
 
 /* The number by which generic netlink knows SMC. */
-int number_of_smc(int netlink)
+int number_of_smc()
 {
-	std::array<char, 4096> answer;
+	const std::string answer =
+		ask(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_NAME, SMC_GENL_FAMILY_NAME);
 
-	ask(netlink, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_NAME, SMC_GENL_FAMILY_NAME);
-
-	const auto size = checked(recv(netlink, answer.data(), answer.size(), 0), "netlink's answer");
-
-	for (size_t at = NLMSG_HDRLEN + GENL_HDRLEN; at < size_t(size);) {
-		auto *found = reinterpret_cast<nlattr *>(answer.data() + at);
+	for (size_t at = NLMSG_HDRLEN + GENL_HDRLEN;
+	     !error_in(answer) && at + NLA_HDRLEN < answer.size();) {
+		auto *found = reinterpret_cast<const nlattr *>(answer.data() + at);
 
 		if (found->nla_type == CTRL_ATTR_FAMILY_ID)
-			return *reinterpret_cast<uint16_t *>(found + 1);
-		at += NLA_ALIGN(found->nla_len);
+			return *reinterpret_cast<const uint16_t *>(found + 1);
+		at += std::max<size_t>(NLA_ALIGN(found->nla_len), NLA_HDRLEN);
 	}
-	throw_errno("SMC is not there", ENOENT);
+	throw_errno("netlink knows no SMC", ENOENT);
 }
 
 /* Two sockets of SMC's share memory only if they find that they have a name in common. */
 void name_for_smc()
 {
-	Fd netlink(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC), "netlink");
 	std::string name = "PRIVPIPE";
 
 	name.resize(SMC_MAX_EID_LEN, ' ');
-	ask(netlink.get(), number_of_smc(netlink.get()), SMC_NETLINK_ADD_UEID,
-	    SMC_NLA_EID_TABLE_ENTRY, name);
+
+	const int error =
+		error_in(ask(number_of_smc(), SMC_NETLINK_ADD_UEID, SMC_NLA_EID_TABLE_ENTRY, name));
+
+	if (error && error != -EEXIST)
+		throw_errno("name for SMC", -error);
 }
 
 /* Without a device for it, this is TCP behind the operations of SMC. */
