@@ -2,6 +2,7 @@
 /*
  * Reading from and writing to a pipe without a name changed its times until 6.14.
  * checkpatch: LINUX_VERSION_CODE: nothing else tells
+ * checkpatch: CONSTANT_COMPARISON: it takes the version for a constant
  */
 #ifndef PRIVPIPE_COMPAT_TIMES_H
 #define PRIVPIPE_COMPAT_TIMES_H
