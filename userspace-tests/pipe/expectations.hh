@@ -26,6 +26,7 @@ struct Expectations {
 	Content memory_written;        /* D2 */
 	Content teed_page_written;     /* D4 */
 	bool vmsplice_packs;           /* D5: unaligned memory takes no more pages than aligned */
+	bool vmsplice_minds_packets;   /* makes and takes them, as write() and read() do */
 	bool taken_page_leaves_cache;  /* D6 */
 	bool gift_reads_as_zeros;      /* D7 */
 	Content received_page_written; /* D8: a page that came out of a socket */
@@ -57,6 +58,7 @@ inline constexpr Expectations stock_expectations = {
 	.memory_written = Content::changed,
 	.teed_page_written = Content::changed,
 	.vmsplice_packs = false,
+	.vmsplice_minds_packets = false,
 	.taken_page_leaves_cache = false,
 	.gift_reads_as_zeros = false,
 	.received_page_written = Content::changed,
@@ -94,6 +96,7 @@ inline constexpr Expectations private_expectations = [] {
 inline constexpr Expectations radical_expectations = [] {
 	Expectations radical = private_expectations;
 
+	radical.vmsplice_minds_packets = true;
 	radical.sent_to_tcp_written = Content::changed;
 	return radical;
 }();
@@ -119,6 +122,7 @@ inline constexpr Expectations module_expectations = {
 	.memory_written = Content::kept,
 	.teed_page_written = Content::kept,
 	.vmsplice_packs = true,
+	.vmsplice_minds_packets = false,
 	.taken_page_leaves_cache = true,
 	.gift_reads_as_zeros = true,
 	.received_page_written = Content::kept,

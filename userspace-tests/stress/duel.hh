@@ -28,6 +28,10 @@ private:
 	struct Known {
 		/* The worlds may have used a different number of slots for the same bytes. */
 		bool vague = false;
+		/* There may be packets in it. */
+		bool packets = false;
+		/* What is written to it becomes packets; settle() does not change that. */
+		bool makes_packets = false;
 	};
 
 	bool prepare(const Op &op);
