@@ -102,11 +102,8 @@ void Duel::restart()
 /* Empties a pipe in both worlds, so that it is in the same state in both. */
 void Duel::settle(int pipe)
 {
-	Known &known = known_[static_cast<size_t>(pipe)];
-
-	known = {.makes_packets = known.makes_packets};
+	known_[static_cast<size_t>(pipe)] = {};
 	if (!stock_.is_open(end_of(pipe, false))) {
-		known = {};
 		stock_.renew(pipe);
 		tested_.renew(pipe);
 		return;
@@ -145,7 +142,7 @@ bool Duel::prepare(const Op &op)
 	if (expect.vmsplice_minds_packets && op.kind == Kind::vmsplice)
 		for (int pipe : {in, out})
 			if (pipe >= 0 && (known_[static_cast<size_t>(pipe)].packets ||
-					  known_[static_cast<size_t>(pipe)].makes_packets))
+					  stock_.makes_packets(pipe)))
 				return false;
 	if (expect.needs_descriptor && op.kind == Kind::vmsplice &&
 	    !stock_.is_open(op.to == Place::none ? op.from : op.to))
@@ -263,11 +260,6 @@ void Duel::learn(const Op &op, const Outcome &stock)
 {
 	int in = pipe_of(op.from), out = pipe_of(op.to);
 
-	if (op.kind == Kind::packets && stock.result.ok())
-		known_[static_cast<size_t>(in)].makes_packets = op.flags;
-	/* A new write end makes none. */
-	if (op.kind == Kind::reopen && stock.result.value == 1 && is_write_end(op.from))
-		known_[static_cast<size_t>(in)].makes_packets = false;
 	/* A write that faults leaves an empty slot in a stock pipe. */
 	if (op.kind == Kind::write && faults(op) && out >= 0)
 		return settle(out);
@@ -284,8 +276,8 @@ void Duel::learn(const Op &op, const Outcome &stock)
 		filled.vague = true;
 	if (expect.sendfile_packs && op.kind == Kind::sendfile && out == pipes - 1)
 		filled.vague = true;
-	if (op.kind == Kind::write)
-		filled.packets |= filled.makes_packets;
+	if (expect.vmsplice_minds_packets && op.kind == Kind::write)
+		filled.packets |= stock_.makes_packets(out);
 	if (moves(op) && in >= 0) {
 		filled.packets |= known_[static_cast<size_t>(in)].packets;
 		filled.vague |= known_[static_cast<size_t>(in)].vague ||
@@ -318,11 +310,8 @@ std::optional<std::string> Duel::step(const Op &op)
 
 	if (!different) {
 		if (op.kind == Kind::reopen && stock.result.value == 1 &&
-		    !stock_.unread(pipe_of(op.from)).bytes()) {
-			Known &known = known_[static_cast<size_t>(pipe_of(op.from))];
-
-			known = {.makes_packets = known.makes_packets};
-		}
+		    !stock_.unread(pipe_of(op.from)).bytes())
+			known_[static_cast<size_t>(pipe_of(op.from))] = {};
 		learn(op, stock);
 		different = found_ ? found_ : compare_pipes(op);
 	}

@@ -30,8 +30,6 @@ private:
 		bool vague = false;
 		/* There may be packets in it. */
 		bool packets = false;
-		/* What is written to it becomes packets; settle() does not change that. */
-		bool makes_packets = false;
 	};
 
 	bool prepare(const Op &op);

@@ -100,3 +100,8 @@ size_t StockSide::capacity(int pipe)
 	return static_cast<size_t>(
 		number([&](World &world) { return static_cast<int64_t>(world.capacity(pipe)); }));
 }
+
+bool StockSide::makes_packets(int pipe)
+{
+	return number([&](World &world) { return world.makes_packets(pipe); }) != 0;
+}

@@ -31,6 +31,7 @@ public:
 	bool is_open(Place end);
 	Result unread(int pipe);
 	size_t capacity(int pipe);
+	bool makes_packets(int pipe);
 
 private:
 	int64_t number(const std::function<int64_t(World &)> &ask);

@@ -292,6 +292,13 @@ size_t World::capacity(int pipe) const
 				 : backend_.capacity(end).bytes();
 }
 
+bool World::makes_packets(int pipe) const
+{
+	const Place writer = end_of(pipe, true);
+
+	return is_open(writer) && fcntl(fd(writer), F_GETFL) & O_DIRECT;
+}
+
 Result World::memory_call(const Op &op, std::string *read)
 {
 	bool in = op.to != Place::none;

@@ -44,6 +44,8 @@ public:
 	Result unread(int pipe) const;
 	/** In bytes. */
 	size_t capacity(int pipe) const;
+	/** Whether what is written to it now becomes packets. */
+	bool makes_packets(int pipe) const;
 
 	const Expectations &expect() const { return backend_.expect(); }
 
