@@ -190,7 +190,7 @@ protected:
 		checked(setsockopt(to.near.get(), SOL_SOCKET, SO_SNDBUF, &smallest,
 				   sizeof(smallest)),
 			"SO_SNDBUF");
-		checked(fcntl(to.near.get(), F_SETFL, O_NONBLOCK), "F_SETFL");
+		set_status_flag(to.near.get(), O_NONBLOCK);
 	}
 };
 

@@ -110,15 +110,16 @@ int number_of_smc()
 	const std::string answer =
 		ask(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_NAME, SMC_GENL_FAMILY_NAME);
 
-	for (size_t at = NLMSG_HDRLEN + GENL_HDRLEN;
-	     !error_in(answer) && at + NLA_HDRLEN < answer.size();) {
+	if (error_in(answer))
+		throw_errno("netlink knows no SMC", -error_in(answer));
+	for (size_t at = NLMSG_HDRLEN + GENL_HDRLEN; at + NLA_HDRLEN < answer.size();) {
 		auto *found = reinterpret_cast<const nlattr *>(answer.data() + at);
 
 		if (found->nla_type == CTRL_ATTR_FAMILY_ID)
 			return *reinterpret_cast<const uint16_t *>(found + 1);
 		at += std::max<size_t>(NLA_ALIGN(found->nla_len), NLA_HDRLEN);
 	}
-	throw_errno("netlink knows no SMC", ENOENT);
+	throw_errno("netlink's SMC has no number", ENOENT);
 }
 
 /* Two sockets of SMC's share memory only if they find that they have a name in common. */
