@@ -54,4 +54,32 @@ TEST_P(PinnedMemory, OfPagesOfAFileIsTheCapacity)
 		  "");
 }
 
+/* Asked for more than there is, a call must not keep what it did not need. */
+TEST_P(PinnedMemory, OfShortFilesIsTheCapacity)
+{
+	Cgroup group;
+
+	EXPECT_EQ(in_child([&] {
+			  group.enter();
+
+			  Pipe pipe = make_pipe(0, capacity);
+			  File file(on_tmpfs, pattern(page_size));
+			  const size_t before = group.current();
+
+			  for (size_t i = 0; i < capacity / page_size; i++) {
+				  off64_t at = 0;
+
+				  require(backend().splice(file.fd(), &at, pipe.out(), nullptr,
+							   default_capacity,
+							   GetParam()) == moved(page_size),
+					  "no page");
+			  }
+
+			  const size_t pinned = group.current() - before;
+
+			  require(pinned < capacity + noise, std::to_string(pinned) + " bytes");
+		  }),
+		  "");
+}
+
 INSTANTIATE_TEST_SUITE_P(Flags, PinnedMemory, testing::Values(0u, unsigned(SPLICE_F_MOVE)));
