@@ -11,10 +11,12 @@
 #include <linux/magic.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/vfs.h>
 
 #include <algorithm>
+#include <csignal>
 #include <functional>
 #include <iostream>
 #include <map>
@@ -74,8 +76,12 @@ void serve(const Fd &connection)
 /* Serves connections for good. */
 [[noreturn]] void serve_all(const Fd &listener)
 {
-	for (;;)
-		std::thread(serve, Fd(accept(listener.get(), nullptr, nullptr), "accept")).detach();
+	for (;;) {
+		Fd connection(accept(listener.get(), nullptr, nullptr));
+
+		if (connection.get() >= 0)
+			std::thread(serve, std::move(connection)).detach();
+	}
 }
 
 /* For everybody, or for this machine at any port if @port is 0. */
@@ -98,7 +104,7 @@ Fd listen_on(in_port_t port)
 /* Where the other end is: PEER=HOST:PORT, or this process. */
 std::string peer()
 {
-	if (const char *given = getenv("PEER"))
+	if (const char *given = getenv("PEER"); given && *given)
 		return given;
 
 	static const std::string own = [] {
@@ -152,6 +158,9 @@ public:
 			throw std::runtime_error("TMPDIR is on a tmpfs, which has no cold files");
 		all(result_of(write(file_.get(), bytes.data(), size)), size, "write");
 		checked(fsync(file_.get()), "fsync");
+		/* With SPLICE_F_MOVE, steal takes what is not cached. */
+		if (cold)
+			posix_fadvise(file_.get(), 0, 0, POSIX_FADV_NOREUSE);
 		cool();
 	}
 
@@ -205,6 +214,7 @@ Path file_to(char to, size_t size, bool cold = false, size_t pipes = 1)
 {
 	return [=](benchmark::State &state, size_t len) {
 		Source file(std::max(size, len), cold);
+		const unsigned flags = cold ? SPLICE_F_MOVE : 0;
 		std::vector<Pipe> ring;
 		Fd out = to == null ? Fd(open("/dev/null", O_WRONLY), "/dev/null") : connect_for(to);
 		size_t turn = 0;
@@ -213,11 +223,16 @@ Path file_to(char to, size_t size, bool cold = false, size_t pipes = 1)
 			ring.emplace_back(len);
 		while (state.KeepRunning()) {
 			const Pipe &pipe = ring[turn++ % pipes];
-			const size_t n = some(backend().splice(file.fd(), file.at(), pipe.out.get(),
-							       nullptr, len, 0),
-					      "splice");
 
-			splice_all(pipe.in.get(), out.get(), n);
+			for (size_t left = len; left;) {
+				const size_t n = some(backend().splice(file.fd(), file.at(),
+								       pipe.out.get(), nullptr,
+								       left, flags),
+						      "splice");
+
+				splice_all(pipe.in.get(), out.get(), n);
+				left -= n;
+			}
 			file.rewind(state);
 		}
 	};
@@ -300,15 +315,16 @@ void write_read_apart(benchmark::State &state, size_t len)
 {
 	std::vector<char> bytes(len);
 	Pipe pipe(std::max(len, 64 * KiB));
-	std::thread reader([&, into = std::vector<char>(len)]() mutable {
-		while (backend().read(pipe.in.get(), into.data(), len).value > 0)
+	/* It ends with the write end, and a write without it fails. */
+	const std::jthread reader([in = std::move(pipe.in), into = std::vector<char>(len)]() mutable {
+		while (backend().read(in.get(), into.data(), into.size()).value > 0)
 			;
+		in.reset();
 	});
+	const Fd out = std::move(pipe.out);
 
 	while (state.KeepRunning())
-		all(backend().write(pipe.out.get(), bytes.data(), len), len, "write");
-	pipe.out.reset();
-	reader.join();
+		all(backend().write(out.get(), bytes.data(), len), len, "write");
 }
 
 void tee_both_read(benchmark::State &state, size_t len)
@@ -375,6 +391,7 @@ struct Row {
 	Path run;
 	std::vector<size_t> sizes; /* bytes per call */
 	int at_once = 1;
+	bool without_pipe = false;
 };
 
 /* Those of the lab. */
@@ -390,8 +407,8 @@ const std::vector<Row> rows = {
 	{"sendfile-discarded", sendfile_to(discards, 4 * MiB), {64 * KiB, MiB}},
 	{"sendfile-small-discarded", sendfile_to(discards, 0), {4 * KiB, 16 * KiB, 64 * KiB}},
 	{"cold-sendfile-discarded", sendfile_to(discards, 64 * MiB, true), {64 * KiB}},
-	{"read-write-copied", read_and_write_to(copies), {64 * KiB, MiB}},
-	{"read-write-discarded", read_and_write_to(discards), {64 * KiB, MiB}},
+	{"read-write-copied", read_and_write_to(copies), {64 * KiB, MiB}, 1, true},
+	{"read-write-discarded", read_and_write_to(discards), {64 * KiB, MiB}, 1, true},
 	{"tcp-tcp", tcp_tcp, {16 * KiB, 64 * KiB}},
 	{"write-read", write_read, {64, 4 * KiB, 64 * KiB, MiB}},
 	{"write-read-apart", write_read_apart, {4 * KiB, 64 * KiB, MiB}},
@@ -402,7 +419,7 @@ const std::vector<Row> rows = {
 	{"gift-read", memory(SPLICE_F_GIFT), {64 * KiB, MiB}},
 	{"vmsplice-tcp", memory(0, copies), {64 * KiB}},
 	{"gift-tcp", memory(SPLICE_F_GIFT, copies), {64 * KiB}},
-	{"write-tcp", memory_write, {64 * KiB}},
+	{"write-tcp", memory_write, {64 * KiB}, 1, true},
 };
 
 /* Several threads of a benchmark use the backend that the first of them selects. */
@@ -420,9 +437,12 @@ void use(const std::string &name)
 void register_rows(const std::string &name)
 {
 	for (const Row &row : rows) {
+		if (row.without_pipe && name != "stock")
+			continue;
+
 		auto run = [name, &row](benchmark::State &state) {
-			use(name);
 			try {
+				use(name);
 				row.run(state, static_cast<size_t>(state.range(0)));
 			} catch (const std::exception &error) {
 				state.SkipWithError(error.what());
@@ -450,10 +470,11 @@ public:
 			const std::string name = run.run_name.str();
 			const size_t slash = name.find('/');
 
-			if (!run.error_occurred &&
+			/* Without one it has failed. */
+			if (run.real_accumulated_time > 0 &&
 			    (run.aggregate_name.empty() || run.aggregate_name == "median"))
-				times[name.substr(slash)][name.substr(0, slash)] =
-					run.GetAdjustedRealTime();
+				times[name.substr(slash)][name.substr(0, slash)] = {
+					run.GetAdjustedRealTime(), run.GetAdjustedCPUTime()};
 		}
 	}
 
@@ -464,13 +485,21 @@ public:
 		for (auto &[row, by] : times)
 			for (const auto &[name, time] : by)
 				if (name != "stock" && by.contains("stock"))
-					lines.emplace(by["stock"] / time, name + row);
-		for (const auto &[rate, row] : lines)
-			GetOutputStream() << "rate/stock " << rate << " " << row << "\n";
+					lines.emplace(by["stock"].real / time.real,
+						      std::to_string(by["stock"].cpu / time.cpu) +
+							      " " + name + row);
+		if (!lines.empty())
+			GetOutputStream() << "rate/stock: elapsed, CPU\n";
+		for (const auto &[rate, rest] : lines)
+			GetOutputStream() << std::to_string(rate) << " " << rest << "\n";
 	}
 
 private:
-	std::map<std::string, std::map<std::string, double>> times;
+	struct Times {
+		double real, cpu;
+	};
+
+	std::map<std::string, std::map<std::string, Times>> times;
 };
 
 } // namespace
@@ -481,6 +510,14 @@ int main(int argc, char **argv)
 
 	if (argc == 2 && std::string_view(argv[1]).starts_with(option))
 		serve_all(listen_on(static_cast<in_port_t>(atoi(argv[1] + option.size()))));
+
+	// A thousand pipes are two thousand descriptors, and a peer may stop.
+	rlimit files{};
+
+	checked(getrlimit(RLIMIT_NOFILE, &files), "getrlimit");
+	files.rlim_cur = files.rlim_max;
+	checked(setrlimit(RLIMIT_NOFILE, &files), "setrlimit");
+	signal(SIGPIPE, SIG_IGN);
 
 	// The tests' other backends are these system calls, too, on kernels of other kinds.
 	for (const char *name : {"stock", "module", "uring"}) {

@@ -518,6 +518,11 @@ static const struct lab_arm lab_tee_arms[] = {
 	{}
 };
 
+static const struct lab_arm lab_nfs_arms[] = {
+	{ "stock", lab_limit, LAB_NO_OUTPUT },
+	{}
+};
+
 static const struct lab_arm lab_into_arms[] = {
 	LAB_INTO_ARMS,
 	{}
@@ -552,6 +557,7 @@ const struct lab_path lab_paths[] = {
 	  .flags = LAB_DISCARD },
 	{ "cat", lab_cat_arms, lab_source_file },
 	{ "relay", lab_relay_arms, lab_source_tcp, lab_sink_tcp, lab_feed },
+	{ "nfs", lab_nfs_arms, lab_source_file },
 	{ "pipe", lab_pipe_arms },
 	{ "move", lab_move_arms, NULL, NULL, lab_prepare_pipe, lab_finish_pipe },
 	{ "through", lab_move_arms, NULL, NULL, lab_prepare_pipe,

@@ -183,6 +183,7 @@ std::string title(const Case &one)
 		{"web", "1,000 files by Zipf's law (" + one.fs + ", " + one.cache + ", " +
 				size(one.size) + ") -> pipe -> TCP, the reader discards"},
 		{"cat", file + "read"},
+		{"nfs", "file (ext4, hot, " + size(one.size) + ") -> NFS server -> client, read"},
 		{"relay", "TCP -> pipe -> TCP, the reader copies out"},
 		{"pipe", "write -> pipe -> read"},
 		{"move", "pipe -> pipe, nothing else"},
@@ -196,9 +197,12 @@ std::string title(const Case &one)
 		{"pin-vmsplice", "memory -> vmsplice -> full pipe"},
 		{"pin-write", "write -> full pipe"},
 	};
-	return paths.at(one.path) + ", calls of " + size(one.chunk) + ", " +
-	       (one.pipes > 1 ? text("%.0f pipes of ", one.pipes) : "pipes of ") + size(one.ring) +
-	       (one.tasks.empty() ? "" : one.tasks + ": " + one.time);
+	const std::string pipes =
+		", " + (one.pipes > 1 ? text("%.0f pipes of ", one.pipes) : "pipes of ") +
+		size(one.ring);
+
+	return paths.at(one.path) + ", calls of " + size(one.chunk) +
+	       (one.path == "nfs" ? "" : pipes) + (one.tasks.empty() ? "" : one.tasks + ": " + one.time);
 }
 
 // The tasks of a case, if there are several.
@@ -351,6 +355,7 @@ const Question questions[] = {
 	{"", "sendfile, not cached, discarded", sent, "discard", "ext4", "cold", 32 * MiB, 64 * KiB},
 	{"", "splice, not cached, discarded", taken, "discard", "ext4", "cold", 32 * MiB, MiB},
 	{"", "sendfile, tmpfs to tmpfs", sent, "file", "tmpfs", "hot", 4 * MiB, 64 * KiB},
+	{"", "NFS, client and server", spliced, "nfs", "nfs", "cold", 8 * MiB, 64 * KiB},
 	{"", "TCP to TCP", spliced, "relay", "", "hot", 0, 64 * KiB},
 	{"", "pipe to pipe", spliced, "through", "", "hot", 0, 64 * KiB},
 	{"", "write and read", spliced, "pipe", "", "hot", 0, 64},
