@@ -30,7 +30,7 @@ constexpr size_t KiB = 1 << 10, MiB = 1 << 20;
 /* A call that has to move everything, or the figures mean nothing. */
 void all(Result result, size_t len, const char *what)
 {
-	if (result.bytes() != len)
+	if (!result.ok() || result.bytes() != len)
 		throw_errno(what, result.ok() ? EIO : static_cast<int>(-result.value));
 }
 
