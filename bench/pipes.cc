@@ -96,7 +96,8 @@ Fd listen_on(in_port_t port)
 	address.sin_addr.s_addr = htonl(port ? INADDR_ANY : INADDR_LOOPBACK);
 	checked(setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)),
 		"SO_REUSEADDR");
-	checked(bind(listener.get(), reinterpret_cast<sockaddr *>(&address), sizeof(address)), "bind");
+	checked(bind(listener.get(), reinterpret_cast<sockaddr *>(&address), sizeof(address)),
+		"bind");
 	checked(listen(listener.get(), SOMAXCONN), "listen");
 	return listener;
 }
@@ -142,7 +143,8 @@ Fd connect_for(char purpose)
 	return fd;
 }
 
-/* A file in the folder TMPDIR, or /tmp, which is read again and again: from the page cache, or not. */
+/* A file in the folder TMPDIR, or /tmp, which is read again and again: from the page cache, or not.
+ */
 class Source {
 public:
 	Source(size_t size, bool cold) : size_(size), cold_(cold)
@@ -202,7 +204,8 @@ void splice_all(int in, int out, size_t len)
 void read_all(const Pipe &pipe, std::vector<char> &bytes)
 {
 	for (size_t done = 0; done < bytes.size();)
-		done += some(backend().read(pipe.in.get(), bytes.data(), bytes.size() - done), "read");
+		done += some(backend().read(pipe.in.get(), bytes.data(), bytes.size() - done),
+			     "read");
 }
 
 using Path = std::function<void(benchmark::State &state, size_t len)>;
@@ -216,7 +219,8 @@ Path file_to(char to, size_t size, bool cold = false, size_t pipes = 1)
 		Source file(std::max(size, len), cold);
 		const unsigned flags = cold ? SPLICE_F_MOVE : 0;
 		std::vector<Pipe> ring;
-		Fd out = to == null ? Fd(open("/dev/null", O_WRONLY), "/dev/null") : connect_for(to);
+		Fd out =
+			to == null ? Fd(open("/dev/null", O_WRONLY), "/dev/null") : connect_for(to);
 		size_t turn = 0;
 
 		while (ring.size() < pipes)
@@ -225,10 +229,10 @@ Path file_to(char to, size_t size, bool cold = false, size_t pipes = 1)
 			const Pipe &pipe = ring[turn++ % pipes];
 
 			for (size_t left = len; left;) {
-				const size_t n = some(backend().splice(file.fd(), file.at(),
-								       pipe.out.get(), nullptr,
-								       left, flags),
-						      "splice");
+				const size_t n =
+					some(backend().splice(file.fd(), file.at(), pipe.out.get(),
+							      nullptr, left, flags),
+					     "splice");
 
 				splice_all(pipe.in.get(), out.get(), n);
 				left -= n;
@@ -245,7 +249,8 @@ Path sendfile_to(char to, size_t size, bool cold = false)
 		Fd out = connect_for(to);
 
 		while (state.KeepRunning()) {
-			all(backend().sendfile(out.get(), file.fd(), file.at(), len), len, "sendfile");
+			all(backend().sendfile(out.get(), file.fd(), file.at(), len), len,
+			    "sendfile");
 			file.rewind(state);
 		}
 	};
@@ -259,7 +264,8 @@ Path read_and_write_to(char to)
 		Fd out = connect_for(to);
 
 		while (state.KeepRunning()) {
-			all(result_of(pread(file.fd(), bytes.data(), len, *file.at())), len, "read");
+			all(result_of(pread(file.fd(), bytes.data(), len, *file.at())), len,
+			    "read");
 			all(result_of(write(out.get(), bytes.data(), len)), len, "write");
 			*file.at() += static_cast<off64_t>(len);
 			file.rewind(state);
@@ -316,11 +322,12 @@ void write_read_apart(benchmark::State &state, size_t len)
 	std::vector<char> bytes(len);
 	Pipe pipe(std::max(len, 64 * KiB));
 	/* It ends with the write end, and a write without it fails. */
-	const std::jthread reader([in = std::move(pipe.in), into = std::vector<char>(len)]() mutable {
-		while (backend().read(in.get(), into.data(), into.size()).value > 0)
-			;
-		in.reset();
-	});
+	const std::jthread reader(
+		[in = std::move(pipe.in), into = std::vector<char>(len)]() mutable {
+			while (backend().read(in.get(), into.data(), into.size()).value > 0)
+				;
+			in.reset();
+		});
 	const Fd out = std::move(pipe.out);
 
 	while (state.KeepRunning())
@@ -398,7 +405,9 @@ struct Row {
 const std::vector<Row> rows = {
 	{"file-null", file_to(null, 4 * MiB), {64 * KiB, MiB}},
 	{"file-read", file_read, {64 * KiB}},
-	{"file-tcp-copied", file_to(copies, 4 * MiB), {4 * KiB, 16 * KiB, 64 * KiB, 256 * KiB, MiB}},
+	{"file-tcp-copied",
+	 file_to(copies, 4 * MiB),
+	 {4 * KiB, 16 * KiB, 64 * KiB, 256 * KiB, MiB}},
 	{"file-tcp-discarded", file_to(discards, 4 * MiB), {64 * KiB, MiB}},
 	{"file-tcp-copied-two", file_to(copies, 4 * MiB), {64 * KiB}, 2},
 	{"file-tcp-copied-1000-pipes", file_to(copies, 4 * MiB, false, 1000), {64 * KiB}},

@@ -202,7 +202,8 @@ std::string title(const Case &one)
 		size(one.ring);
 
 	return paths.at(one.path) + ", calls of " + size(one.chunk) +
-	       (one.path == "nfs" ? "" : pipes) + (one.tasks.empty() ? "" : one.tasks + ": " + one.time);
+	       (one.path == "nfs" ? "" : pipes) +
+	       (one.tasks.empty() ? "" : one.tasks + ": " + one.time);
 }
 
 // The tasks of a case, if there are several.

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What transparent huge pages need of an architecture, for large folios in the page cache, and for
- * splitting them.  Nothing is mapped by PMD: has_transparent_hugepage() says that the machine can't.
+ * splitting them.  has_transparent_hugepage() says that the machine can't map any.
+ * checkpatch: MACRO_ARG_UNUSED: they have the arguments of other architectures
  */
 #include_next <asm/pgtable.h>
 
