@@ -143,8 +143,7 @@ Fd connect_for(char purpose)
 	return fd;
 }
 
-/* A file in the folder TMPDIR, or /tmp, which is read again and again: from the page cache, or not.
- */
+/* A file in the folder TMPDIR, or /tmp, which is read again and again, from the cache or not. */
 class Source {
 public:
 	Source(size_t size, bool cold) : size_(size), cold_(cold)
@@ -201,6 +200,18 @@ void splice_all(int in, int out, size_t len)
 		len -= some(backend().splice(in, nullptr, out, nullptr, len, 0), "splice");
 }
 
+/* Moves @len bytes through a pipe, which holds as many, in as many calls as it takes. */
+void splice_through(const Pipe &pipe, int in, off64_t *at, int out, size_t len, unsigned flags = 0)
+{
+	while (len) {
+		const size_t n = some(backend().splice(in, at, pipe.out.get(), nullptr, len, flags),
+				      "splice");
+
+		splice_all(pipe.in.get(), out, n);
+		len -= n;
+	}
+}
+
 void read_all(const Pipe &pipe, std::vector<char> &bytes)
 {
 	for (size_t done = 0; done < bytes.size();)
@@ -226,17 +237,8 @@ Path file_to(char to, size_t size, bool cold = false, size_t pipes = 1)
 		while (ring.size() < pipes)
 			ring.emplace_back(len);
 		while (state.KeepRunning()) {
-			const Pipe &pipe = ring[turn++ % pipes];
-
-			for (size_t left = len; left;) {
-				const size_t n =
-					some(backend().splice(file.fd(), file.at(), pipe.out.get(),
-							      nullptr, left, flags),
-					     "splice");
-
-				splice_all(pipe.in.get(), out.get(), n);
-				left -= n;
-			}
+			splice_through(ring[turn++ % pipes], file.fd(), file.at(), out.get(), len,
+				       flags);
 			file.rewind(state);
 		}
 	};
@@ -293,16 +295,8 @@ void tcp_tcp(benchmark::State &state, size_t len)
 	Fd from = connect_for(sends), to = connect_for(copies);
 	Pipe pipe(len);
 
-	while (state.KeepRunning()) {
-		for (size_t left = len; left;) {
-			const size_t n = some(backend().splice(from.get(), nullptr, pipe.out.get(),
-							       nullptr, left, 0),
-					      "splice");
-
-			splice_all(pipe.in.get(), to.get(), n);
-			left -= n;
-		}
-	}
+	while (state.KeepRunning())
+		splice_through(pipe, from.get(), nullptr, to.get(), len);
 }
 
 void write_read(benchmark::State &state, size_t len)
