@@ -8,6 +8,7 @@
 #include <linux/syscalls.h>
 #include <linux/uio.h>
 
+#include "../module/stock.h"
 #include "harden.h"
 #include "pipe.h"
 
@@ -33,13 +34,6 @@ static void pph_clear_nowait(struct file *file)
 			break;
 }
 
-static bool pph_writable(const struct pipe_inode_info *pipe)
-{
-	return !READ_ONCE(pipe->readers) ||
-	       !pipe_full(READ_ONCE(pipe->head), READ_ONCE(pipe->tail),
-			  READ_ONCE(pipe->max_usage));
-}
-
 /* Wait until a pipe, which is locked, has a free slot. */
 static int pph_wait_room(struct pipe_inode_info *pipe, unsigned int flags)
 {
@@ -53,7 +47,7 @@ static int pph_wait_room(struct pipe_inode_info *pipe, unsigned int flags)
 		if (signal_pending(current))
 			return -ERESTARTSYS;
 		pipe_unlock(pipe);
-		wait_event_interruptible(pipe->wr_wait, pph_writable(pipe));
+		wait_event_interruptible(pipe->wr_wait, pp_stock_writable(pipe));
 		pipe_lock(pipe);
 	}
 }

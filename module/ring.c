@@ -422,8 +422,10 @@ void pp_ring_unreserve(struct pp_stage *stage)
 	pp_ring_lock(ring, &visit);
 	ring->reserved -= stage->room;
 	pp_ring_unlock(ring);
-	if (visit.full)
+	if (visit.full) {
 		pp_wake_one(&ring->wr_wait, EPOLLOUT | EPOLLWRNORM);
+		kill_fasync(&ring->fasync_writers, SIGIO, POLL_OUT);
+	}
 }
 
 /**
@@ -432,8 +434,8 @@ void pp_ring_unreserve(struct pp_stage *stage)
  * @slot: the slot
  *
  * A folio can be larger than its bytes need.  To save copies, the folios of a pipe may
- * be too large by one large folio in all; beyond that, the pipe would hold much more
- * memory than its capacity.
+ * be too large by one large folio in all, or by the pipe's capacity if that is less;
+ * beyond that, the pipe would hold much more memory than its capacity.
  *
  * Return: false when the bytes should be copied to smaller folios instead.
  */
@@ -443,7 +445,8 @@ bool pp_ring_fits(const struct pp_ring *ring, const struct pp_slot *slot)
 	unsigned int needs = pp_slot_pages(slot);
 
 	return has == needs ||
-	       ring->held + has - ring->used - needs <= pp_folio_max_pages();
+	       ring->held + has - ring->used - needs <=
+		       min(pp_folio_max_pages(), ring->capacity);
 }
 
 /**

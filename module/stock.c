@@ -126,20 +126,6 @@ struct pipe_inode_info *pp_stock_pipe(struct file *file)
 	return pipe;
 }
 
-/*
- * Unlocked, so the answer can be stale, but not a "no" that nobody will correct: the tail
- * can only be newer than the head, and may have passed it.
- */
-static bool pp_stock_writable(struct pipe_inode_info *pipe)
-{
-	unsigned int head = smp_load_acquire(&pipe->head); /* before the tail */
-	int used = head - READ_ONCE(pipe->tail);
-
-	if (sizeof(pipe->head) == sizeof(short)) /* on 32-bit kernels from 6.14 on */
-		used = (short)used;
-	return !READ_ONCE(pipe->readers) || used < (int)READ_ONCE(pipe->max_usage);
-}
-
 /**
  * pp_stock_wait_room() - Wait for a free slot in a stock pipe.
  * @pipe: the pipe, locked; the lock is dropped while waiting
@@ -320,12 +306,12 @@ struct folio *pp_take_stock(struct pipe_inode_info *pipe,
 	unsigned int policy = pp_policy_resolve(PRIVPIPE_POLICY_DEFAULT, flags);
 
 	if (buf->offset || buf->len != PAGE_SIZE || folio_test_large(folio) ||
-	    PageMemcgKmem(buf->page))
+	    PageMemcgKmem(buf->page) || !pp_pays_for(folio))
 		return NULL;
 	/* The storage of a file on DAX, which has no reference for that. */
 	if (folio_is_zone_device(folio))
 		return NULL;
-	/* "never" holds even for a caller that asks, and for pages of no file. */
+	/* The module's "never" holds even for SPLICE_F_MOVE, and for pages of no file. */
 	if (pp_policy_resolve(PRIVPIPE_POLICY_DEFAULT, SPLICE_F_MOVE) == PRIVPIPE_POLICY_NEVER)
 		return NULL;
 	if (folio->mapping &&

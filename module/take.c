@@ -114,7 +114,8 @@ enum pp_counter pp_judge(struct pp_taking *t, const struct pp_group *g)
 	if (t->policy == PRIVPIPE_POLICY_AUTO &&
 	    (pp_folio_came_back(folio) || pp_ghost_met(t->in->f_mapping->host, folio)))
 		return PP_refused_hot_pages;
-	if (pp_folio_busy(t, g))
+	/* Its owner could not reclaim it any more. */
+	if (!pp_pays_for(folio) || pp_folio_busy(t, g))
 		return PP_refused_busy_pages;
 	return PP_file_taken_pages;
 }

@@ -2,6 +2,7 @@
 /* D1, D3, D6: the bytes of a file in a pipe, after the file has changed. */
 #include "pipe/kinds.hh"
 #include "support/async.hh"
+#include "support/cgroup.hh"
 #include "support/child.hh"
 #include "support/cpu.hh"
 #include "support/disk.hh"
@@ -306,12 +307,16 @@ protected:
 		if (!backend().parameters().policy.empty())
 			always = std::make_unique<Setting>(backend().parameters().policy, "always");
 		file.forget();
-		/* Read in by nobody who has use for it, or may come back; in pieces, as
-		 * readahead is limited. */
-		for (size_t at = 0; at < total; at += 1 << 16)
-			posix_fadvise(file.fd(), off64_t(at), 1 << 16, POSIX_FADV_WILLNEED);
+		read_in();
 		posix_fadvise(file.fd(), 0, 0, POSIX_FADV_NOREUSE);
 		EXPECT_TRUE(eventually([&] { return cached(file.fd(), total) == total; }));
+	}
+
+	/* By nobody who has use for it, or may come back; in pieces, as readahead is limited. */
+	void read_in()
+	{
+		for (size_t at = 0; at < total; at += 1 << 16)
+			posix_fadvise(file.fd(), off64_t(at), 1 << 16, POSIX_FADV_WILLNEED);
 	}
 
 	void fill()
@@ -333,6 +338,23 @@ TEST_P(TakenFile, LeavesTheCacheWhenItsPagesAreTaken)
 		EXPECT_LE(cached(file.fd(), total), total / 4);
 	else
 		EXPECT_EQ(cached(file.fd(), total), total);
+	EXPECT_TRUE(same(drain(pipe.in()), pattern(total)));
+}
+
+/* It would remain charged there, where nobody could reclaim it any more. */
+TEST_P(TakenFile, StaysInTheCacheIfAnotherCgroupPaysForIt)
+{
+	Cgroup other;
+
+	file.forget();
+	EXPECT_EQ(in_child([&] {
+			  other.enter();
+			  read_in();
+		  }),
+		  "");
+	EXPECT_TRUE(eventually([&] { return cached(file.fd(), total) == total; }));
+	fill();
+	EXPECT_EQ(cached(file.fd(), total), total);
 	EXPECT_TRUE(same(drain(pipe.in()), pattern(total)));
 }
 
