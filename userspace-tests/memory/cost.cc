@@ -165,6 +165,20 @@ INSTANTIATE_TEST_SUITE_P(Fillings, FullPipe,
 						 default_capacity / page_size}),
 			 testing::PrintToStringParamName());
 
+/* A page can come in a folio of 16. */
+TEST(SmallPipe, HoldsNoMoreThanTwiceItsCapacity)
+{
+	Pipe large = make_pipe();
+	Pipe small = make_pipe(0, page_size);
+
+	put(large.out(), pattern(default_capacity));
+	get(large.in(), default_capacity - page_size);
+	EXPECT_EQ(do_splice(large.in(), small.out(), page_size), moved(page_size));
+	EXPECT_LE(held(small), 2 * page_size);
+	EXPECT_TRUE(same(drain(small.in()),
+			 pattern(default_capacity).substr(default_capacity - page_size)));
+}
+
 TEST(ChargedMemory, IsThatOfWhoFillsThePipe)
 {
 	constexpr size_t size = 8 << 20;
