@@ -8,7 +8,7 @@
 #include <linux/syscalls.h>
 #include <linux/uio.h>
 
-#include "../module/stock.h"
+#include "../module/compat/pipe.h"
 #include "harden.h"
 #include "pipe.h"
 

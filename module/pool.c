@@ -60,22 +60,6 @@ static struct mem_cgroup *pp_current_payer(void)
 	return NULL;
 }
 
-/**
- * pp_pays_for() - Whether a folio is charged to the cgroup of this task.
- * @folio: the folio, to which the caller has a reference
- *
- * Return: true also where nobody is charged.
- */
-bool pp_pays_for(struct folio *folio)
-{
-#ifdef CONFIG_MEMCG
-	guard(rcu)();
-	return !memcg_kmem_online() || pp_payer(folio_memcg(folio)) == pp_current_payer();
-#else
-	return true;
-#endif
-}
-
 /* Whether a page of the folio is faulty: the kernel flags the page, not the folio. */
 static bool pp_folio_poisoned(struct folio *folio)
 {

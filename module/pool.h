@@ -45,7 +45,6 @@ void pp_pools_age(struct work_struct *work);
 
 struct folio *pp_pool_get(unsigned int order);
 struct folio *pp_pool_again(struct folio *folio);
-bool pp_pays_for(struct folio *folio);
 bool pp_pool_keeps(const struct folio *folio);
 struct folio *pp_pool_new(gfp_t gfp, unsigned int order);
 void pp_pool_put(struct folio *folio);

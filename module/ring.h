@@ -13,7 +13,7 @@
  *	capacity = used by slots + reserved for producers + room
  *
  * A folio can be larger than the pages that its slot counts for.  The pipe knows the
- * memory of its folios as "held", and pp_ring_fits() allows one large folio of excess.
+ * memory of its folios as "held", and pp_ring_fits() limits the excess.
  *
  * The lock is held over copies from and to user memory, as in fs/pipe.c, but never
  * while another file is read or written.  Instead,

@@ -14,11 +14,13 @@
 
 #include <linux/privpipe.h>
 
+#include "compat/pipe.h"
 #include "fs.h"
 #include "policy.h"
 #include "ring.h"
 #include "stats.h"
 #include "stock.h"
+#include "take.h"
 
 /* A scratch pipe holds a large folio of 2 MiB as 512 buffers. */
 #define PP_SCRATCH_PAGES	BIT(PP_MAX_ORDER)
@@ -294,9 +296,10 @@ ssize_t pp_splice_read(struct file *in, loff_t *pos, struct pipe_inode_info *pip
 /*
  * Take the page at the tail of a stock pipe, which is locked and still must release
  * the buffer.  A page that came from a file is taken by policy, since that evicts it.
- * Any other page is the pipe's alone, or it is refused.  A page that was charged as
- * a pipe's buffer is copied: taking it would end the charge.  May sleep, so the
- * private pipe must not be locked.  Returns the folio with a reference, or NULL.
+ * Any other page is the pipe's alone, or it is refused, and so is one that this task's
+ * cgroup does not pay for.  A page that was charged as a pipe's buffer is copied:
+ * taking it would end the charge.  May sleep, so the private pipe must not be locked.
+ * Returns the folio with a reference, or NULL.
  */
 VISIBLE_IF_KUNIT
 struct folio *pp_take_stock(struct pipe_inode_info *pipe,

@@ -17,20 +17,6 @@ ssize_t pp_splice_read(struct file *in, loff_t *pos, struct pipe_inode_info *pip
 ssize_t pp_splice_write(struct pipe_inode_info *pipe, struct file *out,
 			loff_t *pos, size_t len, unsigned int flags);
 
-/*
- * Whether those who wait for room in a pipe may go on.  Unlocked, so the answer can be stale, but not a "no" that nobody will correct: the tail
- * can only be newer than the head, and may have passed it.
- */
-static inline bool pp_stock_writable(const struct pipe_inode_info *pipe)
-{
-	unsigned int head = smp_load_acquire(&pipe->head); /* before the tail */
-	int used = head - READ_ONCE(pipe->tail);
-
-	if (sizeof(pipe->head) == sizeof(short)) /* on 32-bit kernels from 6.14 on */
-		used = (short)used;
-	return !READ_ONCE(pipe->readers) || used < (int)READ_ONCE(pipe->max_usage);
-}
-
 /* How many pages can be put in; the pipe is locked, or a scratch pipe. */
 static inline unsigned int pp_stock_room(const struct pipe_inode_info *pipe)
 {

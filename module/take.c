@@ -9,6 +9,7 @@
  */
 #include <kunit/static_stub.h>
 #include <kunit/visibility.h>
+#include <linux/memcontrol.h>
 #include <linux/pagemap.h>
 #include <linux/splice.h>
 #include <linux/writeback.h>
@@ -63,6 +64,31 @@ static struct pp_group pp_next_group(struct pp_taking *t, unsigned int from)
 	return g;
 }
 
+/**
+ * pp_pays_for() - Whether the memory cgroup of this task pays for a folio.
+ * @folio: the folio, to which the caller has a reference
+ *
+ * Else it would go on paying for what another holds, or nobody would pay.
+ *
+ * Return: true also if there are no memory cgroups.
+ */
+bool pp_pays_for(struct folio *folio)
+{
+#ifdef CONFIG_MEMCG
+	struct mem_cgroup *own, *payer;
+
+	if (mem_cgroup_disabled())
+		return true;
+	guard(rcu)();
+	own = mem_cgroup_from_task(current);
+	payer = folio_memcg(folio);
+	/* The kernel does not charge the root for what is no page cache. */
+	return payer ? payer == own : !parent_mem_cgroup(own);
+#else
+	return true;
+#endif
+}
+
 static bool pp_folio_busy(struct pp_taking *t, const struct pp_group *g)
 {
 	int expected = folio_nr_pages(g->folio) + (g->to - g->from) +
@@ -114,7 +140,6 @@ enum pp_counter pp_judge(struct pp_taking *t, const struct pp_group *g)
 	if (t->policy == PRIVPIPE_POLICY_AUTO &&
 	    (pp_folio_came_back(folio) || pp_ghost_met(t->in->f_mapping->host, folio)))
 		return PP_refused_hot_pages;
-	/* Its owner could not reclaim it any more. */
 	if (!pp_pays_for(folio) || pp_folio_busy(t, g))
 		return PP_refused_busy_pages;
 	return PP_file_taken_pages;

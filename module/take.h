@@ -6,6 +6,7 @@
 #include "ring.h"
 #include "stats.h"
 
+bool pp_pays_for(struct folio *folio);
 ssize_t pp_take_file(struct pp_stage *stage, struct file *in, loff_t *pos,
 		     size_t len, unsigned int policy);
 
