@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The indices of a stock pipe, which are 32 bits wide before 6.14, and 16 on 32-bit kernels since. */
+/* The indices of a stock pipe: of 32 bits before 6.14, since then of 16 on 32-bit kernels. */
 #ifndef PRIVPIPE_COMPAT_PIPE_H
 #define PRIVPIPE_COMPAT_PIPE_H
 
