@@ -155,7 +155,7 @@ static void ring_test_consume_recycles_own_folios_only(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 1);
 	folio_put(folio);
 
-	/* Nor is a page kept for a write if it is somebody else's, was not written, or is in use. */
+	/* Nor is a page kept for a write if it is foreign, was not written, or is in use. */
 	slot = pp_test_slot(test, 0, 0, 100, 0);
 	slot.flags = PP_SLOT_FOREIGN | PP_SLOT_PACKET;
 	pp_ring_push(ring, slot);

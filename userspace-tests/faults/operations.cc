@@ -257,6 +257,8 @@ static void walk_splice_from_large_folios(const char *where)
 	walk_into_pipe(
 		bytes,
 		[&] {
+			/* What was used is copied. */
+			EXPECT_TRUE(same(file.read_at(0, size), bytes));
 			lseek(file.fd(), 0, SEEK_SET);
 			return [&](const Pipe &pipe) {
 				return splice_on(pipe.write_end, file.fd(), pipe.out(), size);
