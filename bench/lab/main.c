@@ -136,7 +136,7 @@ static int lab_parse(struct lab *lab, char *words)
 	if (!lab->writers || !lab->readers || lab->pairs > LAB_MAX_PAIRS ||
 	    (!lab->shared && lab->pairs * (1 + lab->apart) > num_online_cpus()))
 		return -EINVAL;
-	/* A shared pipe can have more writers than readers; each reads the same share. */
+	/* A shared pipe can have fewer readers than writers, or more; each reads the same. */
 	if (lab->writers != lab->readers &&
 	    (!lab->shared || lab->bytes * lab->writers % lab->readers))
 		return -EINVAL;
