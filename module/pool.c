@@ -38,12 +38,6 @@ static struct kmem_cache *pp_mark_cache;
 static struct list_lru pp_marks;
 static struct shrinker *pp_shrinker;
 
-/* A memory cgroup, or NULL for the root: allocations there are not charged. */
-static struct mem_cgroup *pp_payer(struct mem_cgroup *memcg)
-{
-	return memcg && parent_mem_cgroup(memcg) ? memcg : NULL;
-}
-
 /*
  * The cgroup that is charged for what this task allocates.  A folio fits when
  * folio_memcg() gives the same one, whose counters have the folio's charge now: when a

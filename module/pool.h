@@ -5,6 +5,7 @@
 
 #include <linux/gfp_types.h>
 #include <linux/list.h>
+#include <linux/memcontrol.h>
 #include <linux/minmax.h>
 #include <linux/percpu.h>
 #include <linux/spinlock.h>
@@ -38,6 +39,12 @@ struct pp_pool {
 
 /* By the order of the folios; each returns to the CPU that allocated it. */
 DECLARE_PER_CPU(struct pp_pool, pp_pools[PP_MAX_ORDER + 1]);
+
+/* A memory cgroup, or NULL for the root: allocations there are not charged. */
+static inline struct mem_cgroup *pp_payer(struct mem_cgroup *memcg)
+{
+	return memcg && parent_mem_cgroup(memcg) ? memcg : NULL;
+}
 
 int pp_pools_init(void);
 void pp_pools_exit(void);

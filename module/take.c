@@ -17,6 +17,7 @@
 #include <linux/privpipe.h>
 
 #include "policy.h"
+#include "pool.h"
 #include "ring.h"
 #include "stats.h"
 #include "stock.h"
@@ -75,15 +76,10 @@ static struct pp_group pp_next_group(struct pp_taking *t, unsigned int from)
 bool pp_pays_for(struct folio *folio)
 {
 #ifdef CONFIG_MEMCG
-	struct mem_cgroup *own, *payer;
-
 	if (mem_cgroup_disabled())
 		return true;
 	guard(rcu)();
-	own = mem_cgroup_from_task(current);
-	payer = folio_memcg(folio);
-	/* The kernel does not charge the root for what is no page cache. */
-	return payer ? payer == own : !parent_mem_cgroup(own);
+	return pp_payer(folio_memcg(folio)) == pp_payer(mem_cgroup_from_task(current));
 #else
 	return true;
 #endif
