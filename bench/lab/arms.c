@@ -237,31 +237,58 @@ static ssize_t lab_take(struct lab *lab)
 	return lab_through_private(lab, PRIVPIPE_POLICY_ALWAYS);
 }
 
-/* A sendfile stops when the socket is full; the rest goes with the next call. */
-static ssize_t lab_sent(struct lab *lab, ssize_t sent)
+/*
+ * A sendfile stops when the socket is full; the rest goes with the next call, after the
+ * peer has read.
+ */
+static ssize_t lab_send(struct lab *lab, ssize_t (*send)(struct lab *lab))
 {
+	ssize_t sent;
 	int ret;
 
-	if (sent <= 0 && sent != -EAGAIN)
-		return sent;
-	sent = max_t(ssize_t, sent, 0);
-	ret = lab_receive(lab, sent);
-	return ret ?: sent;
+	do {
+		sent = send(lab);
+		if (sent < lab->chunk)
+			lab->refused = true;
+		if (sent <= 0 && sent != -EAGAIN)
+			return sent;
+		ret = lab_receive(lab, max_t(ssize_t, sent, 0));
+		if (ret)
+			return ret;
+		if (sent < 0)
+			cond_resched();	/* TCP may be due to do something */
+	} while (sent < 0);
+	return sent;
+}
+
+static ssize_t lab_send_stock(struct lab *lab)
+{
+	return sys_sendfile64(lab->out, lab->in, NULL, lab->chunk);
 }
 
 static ssize_t lab_sendfile(struct lab *lab)
 {
-	return lab_sent(lab, sys_sendfile64(lab->out, lab->in, NULL, lab->chunk));
+	return lab_send(lab, lab_send_stock);
+}
+
+static ssize_t lab_send_private(struct lab *lab)
+{
+	return lab_private_sendfile(lab, 0);
 }
 
 static ssize_t lab_sendfile_private(struct lab *lab)
 {
-	return lab_sent(lab, lab_private_sendfile(lab, 0));
+	return lab_send(lab, lab_send_private);
+}
+
+static ssize_t lab_send_direct(struct lab *lab)
+{
+	return lab_private_sendfile(lab, PRIVPIPE_F_DIRECT);
 }
 
 static ssize_t lab_sendfile_direct(struct lab *lab)
 {
-	return lab_sent(lab, lab_private_sendfile(lab, PRIVPIPE_F_DIRECT));
+	return lab_send(lab, lab_send_direct);
 }
 
 /*
@@ -550,7 +577,7 @@ const struct lab_path lab_paths[] = {
 	{ "read", lab_tcp_arms, lab_source_file, lab_sink_tcp },
 	{ "discard", lab_tcp_arms, lab_source_file, lab_sink_tcp,
 	  .flags = LAB_DISCARD },
-	{ "slow", lab_plain_arms, lab_source_file, lab_sink_tcp,
+	{ "slow", lab_tcp_arms, lab_source_file, lab_sink_tcp,
 	  .flags = LAB_DISCARD | LAB_SLOW },
 	{ "file", lab_file_arms, lab_source_file, lab_sink_file },
 	{ "web", lab_tcp_arms, lab_source_web, lab_sink_tcp,

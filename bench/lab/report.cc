@@ -355,6 +355,7 @@ const Question questions[] = {
 	{"", "sendfile of a small file, discarded", sent, "discard", "ext4", "hot", 64 * KiB, 64 * KiB},
 	{"", "sendfile, not cached, discarded", sent, "discard", "ext4", "cold", 32 * MiB, 64 * KiB},
 	{"", "splice, not cached, discarded", taken, "discard", "ext4", "cold", 32 * MiB, MiB},
+	{"", "sendfile, slow reader", sent, "slow", "ext4", "hot", 4 * MiB, 64 * KiB},
 	{"", "sendfile, tmpfs to tmpfs", sent, "file", "tmpfs", "hot", 4 * MiB, 64 * KiB},
 	{"", "NFS, client and server", spliced, "nfs", "nfs", "cold", 8 * MiB, 64 * KiB},
 	{"", "TCP to TCP", spliced, "relay", "", "hot", 0, 64 * KiB},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Faults in the kernel on demand: the Nth thing that can fail in a call does. */
+/* Faults in the kernel on demand: the Nth thing that can fail in a call does, or several in a row. */
 #pragma once
 
 #include "support/fd.hh"
@@ -14,9 +14,16 @@
  */
 class Injector {
 public:
-	Injector();
+	/**
+	 * With @in_a_row, so many allocations of pages fail one after the other, so that what the
+	 * kernel falls back to fails, too.
+	 */
+	explicit Injector(unsigned in_a_row);
 
-	/** Runs @call; the Nth allocation or copy from or to user memory in it fails. */
+	/**
+	 * Runs @call; the Nth allocation or copy from or to user memory in it fails, or the
+	 * allocations of pages from the Nth page on.
+	 */
 	Result during(const std::function<Result()> &call);
 
 	/** Chooses N for the next during(). */
@@ -27,6 +34,7 @@ public:
 	Result result() const { return result_; }
 
 private:
+	const unsigned in_a_row_;
 	std::vector<Fd> controls_; /* this thread's first */
 	unsigned nth_ = 0;
 	bool hit_ = false;
@@ -37,5 +45,6 @@ private:
  * Runs @body with N = 1, 2, ... until nothing is left to fail; @body makes one call by during() and
  * checks what that left behind. At least one fault must hit, and the call that none hits must
  * return @whole.
+ * @in_a_row: for the Injector
  */
-void walk(Result whole, const std::function<void(Injector &)> &body);
+void walk(Result whole, const std::function<void(Injector &)> &body, unsigned in_a_row = 0);
