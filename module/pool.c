@@ -138,7 +138,7 @@ static struct folio *pp_pool_find(struct pp_pool *pool)
 static bool pp_pool_barred(void)
 {
 #ifdef CONFIG_FAULT_INJECTION
-	return current->fail_nth;
+	return current->fail_nth || current->make_it_fail;
 #else
 	return false;
 #endif

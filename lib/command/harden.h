@@ -78,6 +78,7 @@ private:
 	[[nodiscard]] std::string file_for(const std::string &release) const;
 	[[nodiscard]] std::vector<std::string> tasks() const;
 	[[nodiscard]] std::vector<ProgramCalls> programs() const;
+	[[nodiscard]] bool signatures_are_enforced() const;
 	[[nodiscard]] bool signature_is_missing(const std::string &file) const;
 	void explain_loaded(HardenStatus &status, const std::string &mode) const;
 	void explain_missing(HardenStatus &status) const;

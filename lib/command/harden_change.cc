@@ -96,7 +96,14 @@ std::expected<void, std::string> HardenModule::load(const std::string &mode) con
 		command.push_back("mode=" + mode);
 	if (succeeds(command))
 		return {};
-	return std::unexpected("pipes share pages: privpipe_harden can't be loaded." + log.text());
+	// An old key of DKMS's has the same name as the present one.
+	const std::string hint = signatures_are_enforced()
+					 ? " This kernel takes only modules signed with a key that "
+					   "it knows: see mokutil "
+					   "--test-key /var/lib/dkms/mok.pub"
+					 : "";
+	return std::unexpected("pipes share pages: privpipe_harden can't be loaded." + log.text() +
+			       hint);
 }
 
 // Waits for the livepatch that was just loaded, or that somebody has begun to disable.
@@ -107,10 +114,11 @@ std::expected<void, std::string> HardenModule::enable(std::chrono::seconds limit
 			return written;
 	if (within(limit, [&] { return hardened(); }))
 		return {};
-	return std::unexpected(
-		"some pipes still share pages: after " + std::to_string(limit.count()) +
-		" seconds these tasks have not left the functions that are replaced:" +
-		list(tasks()));
+	return std::unexpected("some pipes still share pages: after " +
+			       std::to_string(limit.count()) +
+			       " seconds these tasks have not left the functions that are replaced "
+			       "(kill -9 ends those that nothing else wakes):" +
+			       list(tasks()));
 }
 
 std::expected<void, std::string> HardenModule::unload(std::chrono::seconds limit) const
@@ -126,7 +134,9 @@ std::expected<void, std::string> HardenModule::unload(std::chrono::seconds limit
 	});
 	if (!disabled)
 		return std::unexpected(after +
-				       "these tasks have not left its functions:" + list(tasks()));
+				       "these tasks have not left its functions (kill -9 ends "
+				       "those that nothing else wakes):" +
+				       list(tasks()));
 	// The livepatch core lets go of the module a moment later.
 	if (!within(limit, [&] { return first_line(module("refcnt")).value_or("0") == "0"; }))
 		return std::unexpected(after + "something uses it");
@@ -152,6 +162,10 @@ std::expected<void, std::string> HardenModule::change(const std::string &mode,
 		return {};
 	if (auto loaded = load(mode); !loaded)
 		return loaded;
+	if (!mode.empty() && this->mode() != mode)
+		return std::unexpected("somebody else has loaded privpipe_harden meanwhile: "
+				       "its mode is not " +
+				       mode);
 	for (const std::string &cgroup : kept)
 		if (auto added = except("+" + cgroup); !added)
 			complain(added.error());

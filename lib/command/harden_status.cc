@@ -37,7 +37,8 @@ bool contains(const std::vector<std::string> &lines, const std::string &text)
 // A task can give itself any name, also one that a terminal would obey.
 std::string printable(std::string name)
 {
-	std::ranges::replace_if(name, [](unsigned char c) { return c < ' ' || c > '~'; }, '?');
+	std::ranges::replace_if(
+		name, [](unsigned char c) { return c < ' ' || c > '~'; }, '?');
 	return name;
 }
 
@@ -187,13 +188,18 @@ std::vector<ProgramCalls> HardenModule::programs() const
 	return found;
 }
 
-// Whether this kernel will not take the module, as far as the caller may know.
-bool HardenModule::signature_is_missing(const std::string &file) const
+bool HardenModule::signatures_are_enforced() const
 {
 	const auto lockdown = lines_of(root_ + "/sys/kernel/security/lockdown");
 
-	if (first_line(root_ + "/sys/module/module/parameters/sig_enforce") != "Y" &&
-	    !contains(lockdown, "[integrity]") && !contains(lockdown, "[confidentiality]"))
+	return first_line(root_ + "/sys/module/module/parameters/sig_enforce") == "Y" ||
+	       contains(lockdown, "[integrity]") || contains(lockdown, "[confidentiality]");
+}
+
+// Whether this kernel will not take the module, as far as the caller may know.
+bool HardenModule::signature_is_missing(const std::string &file) const
+{
+	if (!signatures_are_enforced())
 		return false;
 	const std::string signer = signer_of(file);
 	const auto keys = lines_of(root_ + "/proc/keys");

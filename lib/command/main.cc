@@ -152,6 +152,8 @@ int main(int argc, char **argv)
 	// Report a missing reader or a file size limit as an error, rather than die of a signal.
 	std::signal(SIGPIPE, SIG_IGN);
 	std::signal(SIGXFSZ, SIG_IGN);
+	// Whoever started this may ignore it, and then no child could be waited for.
+	std::signal(SIGCHLD, SIG_DFL);
 
 	if (name == "--version") {
 		std::puts("privpipe " PRIVPIPE_VERSION);

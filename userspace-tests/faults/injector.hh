@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Faults in the kernel on demand: the Nth thing that can fail in a call does, or several in a row. */
+/* Faults in the kernel on demand: the Nth thing that can fail in a call does, or several in a row.
+ */
 #pragma once
 
 #include "support/fd.hh"
