@@ -77,6 +77,13 @@ TEST(Command, ChangesTheModeWhileAProgramSplicesAndLosesNothing)
 	expect_untouched();
 }
 
+TEST(Command, WorksForAParentThatIgnoresItsChildren)
+{
+	EXPECT_EQ(run("trap '' CHLD; exec privpipe harden enforce").status, 0);
+	EXPECT_EQ(status(), 0);
+	EXPECT_EQ(run("privpipe harden off").status, 0);
+}
+
 TEST(Command, TellsThatTasksHaveNotChangedBackYet)
 {
 	Pipe pipe = make_stock_pipe();
