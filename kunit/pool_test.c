@@ -74,6 +74,24 @@ static void pool_test_another_user_gets_none(struct kunit *test)
 	folio_put(folio);
 }
 
+static void pool_test_folio_of_two_users_is_not_used_again(struct kunit *test)
+{
+	struct folio *folio = pool_test_new(test, 1);
+	pgoff_t user = folio->index;
+
+	pp_folio_mix(folio);
+	pp_pool_put(folio);
+	KUNIT_EXPECT_PTR_EQ(test, pp_pool_get(1), folio);
+
+	folio->index++;
+	pp_folio_mix(folio);
+	pp_pool_put(folio);
+	KUNIT_EXPECT_NULL(test, pp_pool_get(1));
+	folio->index = user;
+	KUNIT_EXPECT_PTR_EQ(test, pp_pool_get(1), folio);
+	folio_put(folio);
+}
+
 #ifdef CONFIG_MEMCG
 /* A folio that belongs to a cgroup below the root, which has no tasks. */
 static void pool_test_another_cgroup_gets_none(struct kunit *test)
@@ -205,6 +223,7 @@ static struct kunit_case pool_test_cases[] = {
 	KUNIT_CASE(pool_test_last_one_comes_first),
 	KUNIT_CASE(pool_test_one_in_use_waits),
 	KUNIT_CASE(pool_test_another_user_gets_none),
+	KUNIT_CASE(pool_test_folio_of_two_users_is_not_used_again),
 #ifdef CONFIG_MEMCG
 	KUNIT_CASE(pool_test_another_cgroup_gets_none),
 #endif

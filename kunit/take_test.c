@@ -218,11 +218,11 @@ static void take_test_refuses(struct kunit *test)
 }
 
 static unsigned long refused_pages;
-static unsigned int judged;
 
 static enum pp_counter judge_by_number(struct pp_taking *t, const struct pp_group *g)
 {
-	return refused_pages & BIT(judged++) ? PP_refused_busy_pages : PP_file_taken_pages;
+	return refused_pages & BIT(g->folio->index) ? PP_refused_busy_pages :
+						      PP_file_taken_pages;
 }
 
 /* The bytes of a file arrive in order, whichever of its pages are refused. */
@@ -239,7 +239,6 @@ static void take_test_refuses_any_of_six(struct kunit *test)
 
 		for (i = 0; i < 6; i++)
 			pp_test_cache(test, file, i, 0);
-		judged = 0;
 		kunit_activate_static_stub(test, pp_judge, judge_by_number);
 		ret = take(ring, file, &pos, SZ_64K, PRIVPIPE_POLICY_ALWAYS);
 		kunit_deactivate_static_stub(test, pp_judge);
@@ -253,6 +252,36 @@ static void take_test_refuses_any_of_six(struct kunit *test)
 			KUNIT_EXPECT_EQ(test, pp_test_cached(file, i), !!(refused_pages & BIT(i)));
 		pp_test_expect_ring(test, ring, 0, size);
 	}
+}
+
+static unsigned int looks;
+
+/* The second page is dirty when it is looked at again. */
+static enum pp_counter judge_changes(struct pp_taking *t, const struct pp_group *g)
+{
+	if (!g->folio->index)
+		return PP_refused_busy_pages;
+	return looks++ ? PP_refused_dirty_pages : PP_file_taken_pages;
+}
+
+/* To copy the refused pages before it may take a while. */
+static void take_test_looks_again_after_copying(struct kunit *test)
+{
+	struct pp_ring *ring = pp_test_ring(test, 16);
+	struct file *file = pp_test_file(test, 2 * PAGE_SIZE);
+	loff_t pos = 0;
+
+	pp_test_cache(test, file, 0, 0);
+	pp_test_cache(test, file, 1, 0);
+	looks = 0;
+	kunit_activate_static_stub(test, pp_judge, judge_changes);
+	KUNIT_EXPECT_EQ(test, take(ring, file, &pos, SZ_64K, PRIVPIPE_POLICY_ALWAYS),
+			2 * PAGE_SIZE);
+	kunit_deactivate_static_stub(test, pp_judge);
+	KUNIT_EXPECT_EQ(test, looks, 2);
+	KUNIT_EXPECT_EQ(test, ring->taken, 0);
+	KUNIT_EXPECT_TRUE(test, pp_test_cached(file, 1));
+	pp_test_expect_ring(test, ring, 0, 2 * PAGE_SIZE);
 }
 
 static void take_test_copies_more_than_a_stage_holds(struct kunit *test)
@@ -269,7 +298,6 @@ static void take_test_copies_more_than_a_stage_holds(struct kunit *test)
 		pp_test_cache(test, file, i, 0);
 	pp_folio_order = 0;
 	refused_pages = ULONG_MAX;
-	judged = 0;
 	kunit_activate_static_stub(test, pp_judge, judge_by_number);
 	ret = take(ring, file, &pos, pages * PAGE_SIZE, PRIVPIPE_POLICY_ALWAYS);
 	kunit_deactivate_static_stub(test, pp_judge);
@@ -504,6 +532,7 @@ static struct kunit_case take_test_cases[] = {
 	KUNIT_CASE(take_test_takes_as_much_as_there_is_room),
 	KUNIT_CASE_PARAM(take_test_refuses, refusal_gen_params),
 	KUNIT_CASE(take_test_refuses_any_of_six),
+	KUNIT_CASE(take_test_looks_again_after_copying),
 	KUNIT_CASE(take_test_copies_more_than_a_stage_holds),
 	KUNIT_CASE(take_test_auto_takes_cold_page),
 	KUNIT_CASE(take_test_auto_takes_page_once),

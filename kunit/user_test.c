@@ -434,6 +434,24 @@ static void user_test_merge_ends_at_fault(struct kunit *test)
 	pp_test_expect_ring(test, ends[0]->private_data, 2 * PAGE_SIZE - 200, 100);
 }
 
+/* As if somebody else had written the first bytes, whose writer can't read them. */
+static void user_test_page_of_two_users_is_not_used_again(struct kunit *test)
+{
+	struct file *ends[2];
+	struct pp_ring *ring;
+	struct folio *folio;
+
+	pp_test_pipe(test, 16, 0, ends);
+	ring = ends[0]->private_data;
+	pp_test_write(test, ends[1], 0, 100);
+	folio = pp_ring_tail(ring)->folio;
+	folio->index++;
+	pp_test_write(test, ends[1], 100, 100);
+	KUNIT_EXPECT_PTR_EQ(test, pp_ring_tail(ring)->folio, folio);
+	KUNIT_EXPECT_EQ(test, folio->index, __kuid_val(INVALID_UID));
+	pp_test_expect_ring(test, ring, 0, 200);
+}
+
 static void user_test_read_ends_at_fault(struct kunit *test)
 {
 	struct iov_iter iter;
@@ -481,6 +499,7 @@ static struct kunit_case user_test_cases[] = {
 	KUNIT_CASE(user_test_drained_page_is_not_added_to),
 	KUNIT_CASE(user_test_page_is_used_again),
 	KUNIT_CASE_PARAM(user_test_write_ends_at_fault, write_gen_params),
+	KUNIT_CASE(user_test_page_of_two_users_is_not_used_again),
 	KUNIT_CASE(user_test_merge_ends_at_fault),
 	KUNIT_CASE(user_test_read_ends_at_fault),
 	KUNIT_CASE(user_test_vmsplice_ends_at_fault),

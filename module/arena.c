@@ -104,6 +104,8 @@ static vm_fault_t pp_arena_fault(struct vm_fault *vmf)
 
 	mutex_lock(&arena->lock);
 	folio = pp_arena_folio(arena, vmf->pgoff);
+	if (folio)
+		pp_folio_mix(folio);
 	if (folio && folio_test_large(folio) && pp_arena_map(vmf, folio)) {
 		ret = VM_FAULT_NOPAGE;
 	} else if (folio) {

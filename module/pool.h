@@ -3,14 +3,15 @@
 #ifndef PRIVPIPE_POOL_H
 #define PRIVPIPE_POOL_H
 
+#include <linux/cred.h>
 #include <linux/gfp_types.h>
 #include <linux/list.h>
 #include <linux/memcontrol.h>
 #include <linux/minmax.h>
+#include <linux/mm_types.h>
 #include <linux/percpu.h>
 #include <linux/spinlock.h>
 
-struct folio;
 struct work_struct;
 
 /* The largest folios there are: struct pp_slot counts in 24 bits. */
@@ -44,6 +45,19 @@ DECLARE_PER_CPU(struct pp_pool, pp_pools[PP_MAX_ORDER + 1]);
 static inline struct mem_cgroup *pp_payer(struct mem_cgroup *memcg)
 {
 	return memcg && parent_mem_cgroup(memcg) ? memcg : NULL;
+}
+
+/**
+ * pp_folio_mix() - Note that the current user can write to a folio that may have bytes already.
+ * @folio: from pp_pool_get() or pp_pool_new()
+ *
+ * A folio with bytes of several users is not used again: see pp_pool_get().  Whoever calls
+ * this holds the lock of the pipe or arena.
+ */
+static inline void pp_folio_mix(struct folio *folio)
+{
+	if (folio->index != __kuid_val(current_uid()))
+		folio->index = __kuid_val(INVALID_UID);
 }
 
 int pp_pools_init(void);

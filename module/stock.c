@@ -344,6 +344,12 @@ static int pp_stock_actor(struct pipe_inode_info *pipe, struct pipe_buffer *buf,
 	ret = pp_ring_reserve(ring, &stage, 1, true);
 	if (ret)
 		return ret;
+	/* Waiting for room takes as long as it takes: look again, as the caller did. */
+	ret = pipe_buf_confirm(pipe, buf);
+	if (ret) {
+		pp_ring_unreserve(&stage);
+		return ret == -ENODATA ? 0 : ret;
+	}
 
 	stage.nr = 1;
 	slot->folio = NULL;

@@ -226,12 +226,15 @@ static ssize_t pp_take_buffers(struct pp_taking *t)
 		if (ret)
 			break;
 		verdict = pp_judge(t, &g);
-		if (verdict == PP_file_taken_pages) {
-			/* The refused pages before it enter before it. */
+		if (verdict == PP_file_taken_pages && uncopied != g.from) {
+			/* The refused pages before it enter before it, which may take a while. */
 			ret = pp_copy_buffers(t, uncopied, g.from, &done);
 			if (ret)
 				return done ?: ret;
 			uncopied = g.from;
+			continue;
+		}
+		if (verdict == PP_file_taken_pages) {
 			if (pp_take_group(t, &g)) {
 				done += g.bytes;
 				uncopied = g.to;

@@ -66,6 +66,12 @@ ssize_t pp_read_iter(struct kiocb *iocb, struct iov_iter *to)
 
 	if (!iov_iter_count(to))
 		return 0;
+	/*
+	 * splice() from an end that has got O_DIRECT comes here by copy_splice_read(), which
+	 * holds the stock pipe's lock and does not say whether it may wait.
+	 */
+	if (file->f_flags & O_DIRECT && iov_iter_is_bvec(to) && is_sync_kiocb(iocb))
+		nonblock = true;
 
 	pp_ring_lock(ring, &visit);
 	ret = pp_ring_wait_data(ring, nonblock, &visit);
@@ -145,6 +151,7 @@ static bool pp_head_open(struct pp_ring *ring)
 	if (!folio)
 		return false;
 	pp_copy_folio(folio, offset, slot->folio, slot->offset, slot->len);
+	folio->index = slot->folio->index;
 	ring->held += 1 - folio_nr_pages(slot->folio);
 	pp_folio_free(slot->folio);
 	slot->folio = folio;
@@ -169,6 +176,7 @@ static int pp_merge(struct pp_ring *ring, struct iov_iter *from, ssize_t *done)
 	end = offset_in_page(slot->offset + slot->len);
 	if (!end || end + n > PAGE_SIZE || !pp_head_open(ring))
 		return 0;
+	pp_folio_mix(slot->folio);
 	got = copy_folio_from_iter(slot->folio, slot->offset + slot->len, n, from);
 	if (got < n) {
 		iov_iter_revert(from, got);

@@ -46,6 +46,19 @@ TEST_P(StockSplice, MovesFromAStockPipeToAPrivateOne)
 	EXPECT_TRUE(same(drain(priv.in()), bytes));
 }
 
+/* By F_SETFL anybody can have the kernel splice from it by another way, which asks less. */
+TEST(DirectReadEnd, IsNotWaitedForUnderTheLockOfAStockPipe)
+{
+	Pipe priv = make_pipe();
+	Pipe stock = make_stock_pipe();
+
+	set_status_flag(priv.in(), O_DIRECT);
+	EXPECT_EQ(stock_splice(priv.in(), stock.out(), 10, SPLICE_F_NONBLOCK), failed(EAGAIN));
+	put(priv.out(), "abc");
+	EXPECT_EQ(stock_splice(priv.in(), stock.out(), 10), moved(3));
+	EXPECT_EQ(drain(stock.in()), "abc");
+}
+
 TEST_P(StockSplice, MovesPartsOfPages)
 {
 	put(priv.out(), bytes);
