@@ -40,20 +40,6 @@ struct pp_taking {
 	bool drained;
 };
 
-/**
- * struct pp_group - successive buffers of a scratch pipe in one folio
- * @folio: the folio
- * @from: index of the first buffer
- * @to: index behind the last buffer
- * @bytes: how many bytes they have together
- */
-struct pp_group {
-	struct folio *folio;
-	unsigned int from;
-	unsigned int to;
-	size_t bytes;
-};
-
 static struct pp_group pp_next_group(struct pp_taking *t, unsigned int from)
 {
 	struct pp_group g = { .from = from, .to = from };
