@@ -214,14 +214,36 @@ TEST_F(Harden, GivesUpOnTasksThatDoNotChangeOver)
 	put("proc/7/task/8/patch_state", "0\n");
 	put("proc/7/task/8/comm", "slow\n");
 	EXPECT_TRUE(harden({"enforce"})
-			    .complains_of("after 1 seconds these tasks have not left the "
-					  "functions that are replaced: slow[8]"));
+			    .complains_of(
+				    "after 1 seconds these tasks have not left the "
+				    "functions that are replaced (kill -9 ends those that nothing "
+				    "else wakes): slow[8]"));
 	put("proc/7/task/8/patch_state", "1\n");
 	const Outcome end = harden({"off"}); // here nothing makes the livepatch go
 	EXPECT_EQ(end.code(), 1);
-	EXPECT_TRUE(end.complains_of("these tasks have not left its functions: slow[8]"))
+	EXPECT_TRUE(end.complains_of("these tasks have not left its functions (kill -9 ends those "
+				     "that nothing else wakes): slow[8]"))
 		<< end.err;
 	EXPECT_EQ(content("sys/kernel/livepatch/privpipe_harden/enabled"), "0\n");
+}
+
+// Every key that DKMS has ever made has the same name.
+TEST_F(Harden, PointsAtTheKeyIfTheKernelRefusesTheModule)
+{
+	put("sys/module/module/parameters/sig_enforce", "Y\n");
+	put("signer", "DKMS module signing key\n");
+	put("proc/keys", "0 .builtin_trusted_keys: 1\n0 DKMS module signing key: 1\n");
+	put("refuse", "");
+	EXPECT_TRUE(harden({"enforce"}).complains_of("mokutil --test-key"));
+}
+
+TEST_F(Harden, NoticesThatSomebodyElseHasLoadedIt)
+{
+	program("modprobe", "mkdir -p sys/module/privpipe_harden/parameters\n"
+			    "echo audit >sys/module/privpipe_harden/parameters/mode\n");
+	const Outcome outcome = harden({"enforce"});
+	EXPECT_EQ(outcome.code(), 1);
+	EXPECT_TRUE(outcome.complains_of("its mode is not enforce")) << outcome.err;
 }
 
 TEST_F(Harden, PassesExceptionsOn)
